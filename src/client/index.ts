@@ -1,0 +1,31 @@
+export {
+  defineCatalog,
+  Catalog,
+  type CatalogIds,
+  type Feature,
+  type Item,
+  type Plan,
+} from "../core/catalog.js";
+export {
+  feature,
+  featureItem,
+  item,
+  plan,
+  pricedFeatureItem,
+  priceItem,
+  product,
+  type FeatureDefinition,
+  type ItemDefinition,
+  type PlanDefinition,
+  type ProductDefinition,
+} from "../core/definitions.js";
+export { isTallyError, type ErrorData, type ErrorKind, type TallyError } from "../core/errors.js";
+export type { OnInsufficient, Refusal } from "../core/draws.js";
+export type { Interval } from "../core/periods.js";
+export type { BalanceView, BrowserApi, CustomerView, EventView, PlanView } from "./api.js";
+export type { CheckAnswer, CheckData } from "./answers.js";
+export type { Identity } from "./identity.js";
+export type { CheckArgs, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
+export type { AttachArgs, GrantArgs, PageArgs, Provenance } from "./trusted.js";
+export { Tally, type Owner, type TallyOptions } from "./tally.js";
+export type { MutationVerbs, QueryVerbs, Tracked } from "./verbs.js";

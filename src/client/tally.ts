@@ -1,0 +1,196 @@
+import type { FunctionVisibility, GenericDataModel } from "convex/server";
+import type { ObjectType, PropertyValidators } from "convex/values";
+import type { ComponentApi } from "../component/_generated/component.js";
+import { assertId } from "../core/arguments.js";
+import type { Catalog, CatalogIds } from "../core/catalog.js";
+import { browserApi, type BrowserApi } from "./api.js";
+import type { CheckAnswer } from "./answers.js";
+import { userBuilders, type AppBuilders, type Builders, type Customizations } from "./builders.js";
+import type { IdentifyContext, MutationContext, QueryContext } from "./contexts.js";
+import { assertIdentity, type Identity } from "./identity.js";
+import type { CheckArgs, Known, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
+import { Customers, Entities, Grants, Lists, Subscriptions } from "./trusted.js";
+import {
+  mutationVerbs,
+  queryVerbs,
+  type Account,
+  type MutationVerbs,
+  type QueryVerbs,
+  type Tracked,
+} from "./verbs.js";
+import { canMutate } from "./contexts.js";
+
+export interface TallyOptions<Ids extends CatalogIds, Scope extends PropertyValidators> {
+  catalog: Catalog<Ids>;
+  /** Arguments that `identify` may use, such as a workspace's id: added to every function that is built. */
+  scope?: Scope;
+  /**
+   * Who calls, from the app's own authentication; null if nobody is signed in. Write its return
+   * type, `Promise<Identity | null>`: it may then call functions whose types depend on this very object.
+   */
+  identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
+}
+
+/** Names the customer that trusted code acts for. */
+export interface Owner {
+  customerId: string;
+  entityId?: string;
+}
+
+/**
+ * Usage limits, credits and entitlements of an app, in its own deployment.
+ *
+ * ```ts
+ * export const tally = new Tally(components.tally, { catalog, identify });
+ * export const { userQuery, userMutation, userAction } = tally.builders({ query, mutation, action });
+ * ```
+ */
+export class Tally<
+  Ids extends CatalogIds = CatalogIds,
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- no scope, no arguments
+  Scope extends PropertyValidators = {},
+> {
+  readonly catalog: Catalog<Ids>;
+  /** What `customQuery`, `customMutation` and `customAction` of convex-helpers take, for an app's own builders. */
+  readonly customization: Customizations<Ids, Scope>;
+  /** Customers' records. */
+  readonly customers: Customers;
+  /** Parts of customers with balances of their own. */
+  readonly entities: Entities<Ids>;
+  /** Customers' plans. */
+  readonly subscriptions: Subscriptions<Ids>;
+  /** Amounts outside of plans. */
+  readonly grants: Grants<Ids>;
+  readonly balances: Lists["balances"];
+  readonly events: Lists["events"];
+  private readonly scope: PropertyValidators;
+  private readonly identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
+
+  constructor(
+    private readonly component: ComponentApi,
+    { catalog, scope, identify }: TallyOptions<Ids, Scope>,
+  ) {
+    this.catalog = catalog;
+    this.scope = scope ?? {};
+    this.identify = async (ctx, args) => {
+      const identity = await identify(ctx, args);
+      if (identity !== null) assertIdentity(identity);
+      return identity;
+    };
+    this.customers = new Customers(component, catalog);
+    this.entities = new Entities(component, catalog, this.customers);
+    this.subscriptions = new Subscriptions(component, catalog, this.customers);
+    this.grants = new Grants(component, catalog, this.customers);
+    ({ balances: this.balances, events: this.events } = new Lists(component));
+    this.customization = this.customizations();
+  }
+
+  /** `userQuery`, `userMutation` and `userAction`, over the app's own builders: their contexts have the verbs. */
+  builders<DataModel extends GenericDataModel, Visibility extends FunctionVisibility>(
+    builders: AppBuilders<DataModel, Visibility>,
+  ): Builders<Ids, Scope, DataModel, Visibility> {
+    return userBuilders(builders, this.customization);
+  }
+
+  /** The verbs of any customer, for jobs, crons, HTTP actions and scripts. */
+  for(ctx: MutationContext, owner: Owner): MutationVerbs<Ids>;
+  for(ctx: QueryContext, owner: Owner): QueryVerbs<Ids>;
+  for(
+    ctx: QueryContext | MutationContext,
+    { customerId, entityId }: Owner,
+  ): QueryVerbs<Ids> | MutationVerbs<Ids> {
+    return this.verbs(ctx, { customerId, entityId });
+  }
+
+  /** As `ctx.check`, of any customer. */
+  async check<Id extends string>(
+    ctx: QueryContext,
+    args: { customerId: string } & CheckArgs<Id> & Known<Id, Ids["feature"]>,
+  ): Promise<CheckAnswer>;
+  async check<Id extends string>(
+    ctx: MutationContext,
+    args: { customerId: string } & SendEventArgs<Id> & Known<Id, Ids["feature"]>,
+  ): Promise<CheckAnswer>;
+  async check(
+    ctx: QueryContext,
+    { customerId, ...args }: { customerId: string } & SendEventArgs,
+  ): Promise<CheckAnswer> {
+    const verbs = this.verbs(ctx, { customerId }) as MutationVerbs;
+    return await verbs.check(args);
+  }
+
+  /** As `ctx.track`, of any customer; a negative `value` gives back: overage first, then in burn order. */
+  async track<Id extends string>(
+    ctx: MutationContext,
+    args: { customerId: string } & TrackArgs<Id> & Known<Id, Ids["metered"]>,
+  ): Promise<Tracked> {
+    const { customerId, ...rest } = args as { customerId: string } & TrackArgs;
+    return await this.mutationVerbs(ctx, { customerId }, { negative: true }).track(rest);
+  }
+
+  /** As `ctx.consume`, of any customer. */
+  async consume<Id extends string>(
+    ctx: MutationContext,
+    args: { customerId: string } & UseArgs<Id> & Known<Id, Ids["metered"]>,
+  ): Promise<Tracked> {
+    const { customerId, ...rest } = args as { customerId: string } & UseArgs;
+    return await this.mutationVerbs(ctx, { customerId }).consume(rest);
+  }
+
+  /**
+   * Queries that are safe to export to browsers: `customer, check, balances, events, plans`. They
+   * answer for whoever is signed in, null (and the plans that are for sale) if nobody is.
+   */
+  api(): BrowserApi<Scope> {
+    return browserApi<Scope>({
+      component: this.component,
+      catalog: this.catalog,
+      scope: this.scope,
+      identify: (ctx, args) => this.identify(ctx, args as ObjectType<Scope>),
+      verbs: (ctx, identity) => queryVerbs(ctx, this.account(identity)),
+    });
+  }
+
+  private verbs(ctx: QueryContext | MutationContext, owner: Owner): QueryVerbs<Ids> | MutationVerbs<Ids> {
+    return canMutate(ctx) ? this.mutationVerbs(ctx, owner) : queryVerbs(ctx, this.account(ownerOf(owner)));
+  }
+
+  private mutationVerbs(
+    ctx: MutationContext,
+    owner: Owner,
+    options: { negative?: boolean } = {},
+  ): MutationVerbs<Ids> {
+    return mutationVerbs(ctx, { ...this.account(ownerOf(owner)), ...options });
+  }
+
+  private account(identity: Identity | null): Account {
+    return { component: this.component, catalog: this.catalog, identity };
+  }
+
+  private customizations(): Customizations<Ids, Scope> {
+    const args = this.scope as Scope;
+    const withVerbs = async (ctx: IdentifyContext & MutationContext, scope: ObjectType<Scope>) => {
+      const identity = await this.identify(ctx, scope);
+      const verbs: MutationVerbs<Ids> = mutationVerbs(ctx, this.account(identity));
+      return { ctx: { identity, ...verbs }, args: scope };
+    };
+    return {
+      query: {
+        args,
+        input: async (ctx, scope) => {
+          const identity = await this.identify(ctx, scope);
+          const verbs: QueryVerbs<Ids> = queryVerbs(ctx, this.account(identity));
+          return { ctx: { identity, ...verbs }, args: scope };
+        },
+      },
+      mutation: { args, input: withVerbs },
+      action: { args, input: withVerbs },
+    };
+  }
+}
+
+function ownerOf({ customerId, entityId }: Owner): Identity {
+  assertId(customerId, "customerId");
+  if (entityId !== undefined) assertId(entityId, "entityId");
+  return { customerId, ...(entityId !== undefined && { entityId }) };
+}

@@ -1,0 +1,254 @@
+/** The verbs of one customer, as functions get them on their context. */
+import { answer, type Decision } from "../core/answers.js";
+import type { Catalog, CatalogIds, Plan } from "../core/catalog.js";
+import { assert, shown, tallyError, type TallyError } from "../core/errors.js";
+import { startingBalances } from "../core/plans.js";
+import type { ComponentApi } from "../component/_generated/component.js";
+import { checkAnswer, unauthenticatedAnswer, type CheckAnswer } from "./answers.js";
+import type { MutationContext, QueryContext } from "./contexts.js";
+import { signedIn, type Identity } from "./identity.js";
+import {
+  askOf,
+  requestOf,
+  type Ask,
+  type CheckArgs,
+  type Known,
+  type Request,
+  type SendEventArgs,
+  type TrackArgs,
+  type UseArgs,
+} from "./requests.js";
+import { versionOf } from "./versions.js";
+
+/** What was done by a `track` or `consume`, and what was left right afterwards. */
+export type Tracked = Extract<Awaited<ReturnType<typeof callTrack>>, { kind: "applied" }>["results"][number];
+
+/** What a query can do. */
+export interface QueryVerbs<Ids extends CatalogIds = CatalogIds> {
+  /**
+   * Whether the customer can use `requiredBalance` (1 unless told) units of a feature now, paid from
+   * its own balance and credits together. Changes nothing. Several at once are answered as if each
+   * had used what those before it ask for. Throws `feature_not_found`, `entity_not_found`, `invalid_amount`.
+   */
+  check<Id extends string>(args: CheckArgs<Id> & Known<Id, Ids["feature"]>): Promise<CheckAnswer>;
+  check<Id extends string>(
+    args: readonly (CheckArgs<Id> & Known<Id, Ids["feature"]>)[],
+  ): Promise<CheckAnswer[]>;
+}
+
+/** What a mutation or an action can do. In a mutation everything joins the caller's transaction. */
+export interface MutationVerbs<Ids extends CatalogIds = CatalogIds> {
+  /** As in a query; with `sendEvent` it deducts at once if allowed, and answers `allowed: false` if not. */
+  check<Id extends string>(args: SendEventArgs<Id> & Known<Id, Ids["feature"]>): Promise<CheckAnswer>;
+  check<Id extends string>(
+    args: readonly (CheckArgs<Id> & Known<Id, Ids["feature"]>)[],
+  ): Promise<CheckAnswer[]>;
+  /**
+   * Records that `value` (1 unless told) units were used, after the fact: applies what fits unless
+   * `onInsufficient` says otherwise. Several at once are one transaction, all or nothing.
+   * Throws `usage_exceeded` (with `reject`), `invalid_amount`, `idempotency_conflict`, `unauthenticated`.
+   */
+  track<Id extends string>(args: TrackArgs<Id> & Known<Id, Ids["metered"]>): Promise<Tracked>;
+  track<Id extends string>(args: readonly (TrackArgs<Id> & Known<Id, Ids["metered"]>)[]): Promise<Tracked[]>;
+  /**
+   * Checks and deducts in one step. Throws `usage_exceeded`, with the check's answer inside, if the
+   * balance cannot pay for all of it; then nothing was changed.
+   */
+  consume<Id extends string>(args: UseArgs<Id> & Known<Id, Ids["metered"]>): Promise<Tracked>;
+  consume<Id extends string>(args: readonly (UseArgs<Id> & Known<Id, Ids["metered"]>)[]): Promise<Tracked[]>;
+}
+
+/** What the verbs are about: one deployment's component and catalog, and one identity in it. */
+export interface Account {
+  component: ComponentApi;
+  catalog: Catalog;
+  identity: Identity | null;
+  /** Trusted code may give back with a negative value. */
+  negative?: boolean;
+}
+
+type OneOrMany<T> = T | readonly T[];
+
+export function queryVerbs(ctx: QueryContext, account: Account): QueryVerbs {
+  return { check: ((args: OneOrMany<CheckArgs>) => check(ctx, account, args)) as QueryVerbs["check"] };
+}
+
+export function mutationVerbs(ctx: MutationContext, account: Account): MutationVerbs {
+  const verbs = {
+    check: (args: OneOrMany<SendEventArgs>) =>
+      "sendEvent" in args && args.sendEvent === true
+        ? checkAndSend(ctx, account, args)
+        : check(ctx, account, args),
+    track: (args: OneOrMany<TrackArgs>) => use(ctx, account, args, "track"),
+    consume: (args: OneOrMany<UseArgs>) => use(ctx, account, args, "consume"),
+  };
+  return verbs as MutationVerbs;
+}
+
+async function check(
+  ctx: QueryContext,
+  account: Account,
+  args: OneOrMany<CheckArgs>,
+): Promise<OneOrMany<CheckAnswer>> {
+  const { catalog, identity } = account;
+  const many = asList(args);
+  for (const one of many) refuseSendEvent(ctx, one);
+  const asks = many.map((one) => askOf(catalog, one, identity?.entityId));
+  const answers =
+    identity === null
+      ? many.map(({ featureId, requiredBalance = 1 }) => unauthenticatedAnswer(featureId, requiredBalance))
+      : (await decide(ctx, account, identity, asks)).map((decision) =>
+          checkAnswer(decision, identity.customerId),
+        );
+  return sameShape(args, answers);
+}
+
+function refuseSendEvent(ctx: QueryContext, args: CheckArgs & { sendEvent?: boolean }): void {
+  if (args.sendEvent !== true) return;
+  throw tallyError(
+    "not_supported",
+    "runMutation" in ctx
+      ? "sendEvent is for one feature at a time; for several at once, use consume with a list."
+      : "A query changes nothing: use check without sendEvent here, or consume in a mutation.",
+  );
+}
+
+async function decide(
+  ctx: QueryContext,
+  { component, catalog }: Account,
+  { customerId }: Identity,
+  asks: Ask[],
+): Promise<Decision[]> {
+  const result = await ctx.runQuery(component.usage.check, { customerId, asks });
+  return result.kind === "answered" ? result.answers : decideAsNew(catalog, asks);
+}
+
+/** A customer who has never written is answered as if he had the default plans: his first write gives them. */
+function decideAsNew(catalog: Catalog, asks: readonly Ask[]): Decision[] {
+  const now = Date.now();
+  let last = 0;
+  const rows = startingBalances(
+    catalog.defaultPlans(),
+    { now, anchor: now, nextGrantId: () => `g${++last}` },
+    (plan) => plan.id,
+  );
+  return asks.map((ask) => {
+    if (ask.entityId !== undefined) {
+      throw tallyError(
+        "entity_not_found",
+        `The customer has no entity ${shown(ask.entityId)}. Create it first with entities.create.`,
+        { entityId: ask.entityId },
+      );
+    }
+    return answer(rows, { ...ask, now });
+  });
+}
+
+async function checkAndSend(
+  ctx: MutationContext,
+  account: Account,
+  args: SendEventArgs,
+): Promise<CheckAnswer> {
+  const { catalog, identity } = account;
+  const { sendEvent: _sendEvent, requiredBalance = 1, ...rest } = args;
+  const { customerId } = signedIn(identity);
+  const request = requestOf(catalog, { ...rest, value: requiredBalance }, identity?.entityId, {
+    verb: "check",
+  });
+  const result = await callTrack(ctx, account, [request]);
+  if (result.kind === "refused") return checkAnswer(result.decision, customerId);
+  const [tracked] = result.results;
+  assert(tracked !== undefined, "a request is answered");
+  if (tracked.balance === null) {
+    const [now] = await decide(ctx, account, signedIn(identity), [{ ...request, units: 0 }]);
+    assert(now !== undefined, "a check is answered");
+    return checkAnswer({ ...now, allowed: true, reason: null, requiredBalance }, customerId);
+  }
+  const { featureId, entityId, balance } = tracked;
+  return checkAnswer(
+    {
+      allowed: true,
+      reason: null,
+      featureId,
+      ...(entityId !== undefined && { entityId }),
+      requiredBalance,
+      ...balance,
+    },
+    customerId,
+  );
+}
+
+async function use(
+  ctx: MutationContext,
+  account: Account,
+  args: OneOrMany<TrackArgs>,
+  verb: "track" | "consume",
+): Promise<OneOrMany<Tracked>> {
+  const { catalog, identity, negative } = account;
+  const requests = asList(args).map((one) =>
+    requestOf(catalog, one, identity?.entityId, { verb, negative: negative === true && verb === "track" }),
+  );
+  signedIn(identity);
+  const result = await callTrack(ctx, account, requests);
+  if (result.kind === "refused") throw usageExceeded(result.decision);
+  return sameShape(args, result.results);
+}
+
+/** One crossing; a customer's very first use takes a second one, which brings the default plans. */
+async function callTrack(ctx: MutationContext, account: Account, requests: Request[]) {
+  const { component, catalog, identity } = account;
+  const { customerId, name, email } = signedIn(identity);
+  const result = await ctx.runMutation(component.usage.track, { customerId, requests });
+  if (result.kind !== "unknown_customer") return result;
+  const provision = { plans: await defaultPlans(catalog), name, email };
+  const second = await ctx.runMutation(component.usage.track, { customerId, requests, provision });
+  assert(second.kind !== "unknown_customer", "a customer who is provisioned is known");
+  return second;
+}
+
+/** The default plans, as the component stores them. */
+export async function defaultPlans(catalog: Catalog): Promise<{ version: string; plan: Plan }[]> {
+  return await Promise.all(
+    catalog.defaultPlans().map(async (plan) => ({ plan, version: await versionOf(plan) })),
+  );
+}
+
+function usageExceeded(decision: Decision): TallyError<"usage_exceeded"> {
+  const { featureId, requiredBalance, remaining, reason } = decision;
+  const why: Record<NonNullable<Decision["reason"]>, string> = {
+    not_included: "no plan or grant of the customer includes it",
+    insufficient: `${remaining} left`,
+    usage_limit: "a usage limit is reached",
+    spend_limit: "a spend limit is reached",
+    unauthenticated: "nobody is signed in",
+  };
+  return tallyError(
+    "usage_exceeded",
+    `Not enough of "${featureId}": ${requiredBalance} needed, ${why[reason ?? "insufficient"]}. Nothing was changed.`,
+    {
+      featureId,
+      reason: reason ?? "insufficient",
+      requiredBalance,
+      remaining,
+      check: { ...decision, breakdown: decision.breakdown.map((part) => ({ ...part })) },
+    },
+  );
+}
+
+function asList<T>(args: OneOrMany<T>): readonly T[] {
+  const list = Array.isArray(args) ? (args as readonly T[]) : [args as T];
+  if (list.length === 0 || list.length > 100) {
+    throw tallyError(
+      "invalid_argument",
+      `One call takes 1 to 100 requests; got ${list.length}. Nothing was changed.`,
+    );
+  }
+  return list;
+}
+
+function sameShape<T>(args: OneOrMany<unknown>, answers: T[]): OneOrMany<T> {
+  if (Array.isArray(args)) return answers;
+  const [only] = answers;
+  assert(only !== undefined, "one request has one answer");
+  return only;
+}

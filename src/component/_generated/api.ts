@@ -1,0 +1,72 @@
+/* eslint-disable */
+/**
+ * Generated `api` utility.
+ *
+ * THIS CODE IS AUTOMATICALLY GENERATED.
+ *
+ * To regenerate, run `npx convex dev`.
+ * @module
+ */
+
+import type * as balances from "../balances.js";
+import type * as crons from "../crons.js";
+import type * as cursors from "../cursors.js";
+import type * as customers from "../customers.js";
+import type * as entities from "../entities.js";
+import type * as events from "../events.js";
+import type * as grants from "../grants.js";
+import type * as ids from "../ids.js";
+import type * as planVersions from "../planVersions.js";
+import type * as resets from "../resets.js";
+import type * as subscriptions from "../subscriptions.js";
+import type * as usage from "../usage.js";
+
+import type {
+  ApiFromModules,
+  FilterApi,
+  FunctionReference,
+} from "convex/server";
+import { anyApi, componentsGeneric } from "convex/server";
+
+const fullApi: ApiFromModules<{
+  balances: typeof balances;
+  crons: typeof crons;
+  cursors: typeof cursors;
+  customers: typeof customers;
+  entities: typeof entities;
+  events: typeof events;
+  grants: typeof grants;
+  ids: typeof ids;
+  planVersions: typeof planVersions;
+  resets: typeof resets;
+  subscriptions: typeof subscriptions;
+  usage: typeof usage;
+}> = anyApi as any;
+
+/**
+ * A utility for referencing Convex functions in your app's public API.
+ *
+ * Usage:
+ * ```js
+ * const myFunctionReference = api.myModule.myFunction;
+ * ```
+ */
+export const api: FilterApi<
+  typeof fullApi,
+  FunctionReference<any, "public">
+> = anyApi as any;
+
+/**
+ * A utility for referencing Convex functions in your app's internal API.
+ *
+ * Usage:
+ * ```js
+ * const myFunctionReference = internal.myModule.myFunction;
+ * ```
+ */
+export const internal: FilterApi<
+  typeof fullApi,
+  FunctionReference<any, "internal">
+> = anyApi as any;
+
+export const components = componentsGeneric() as unknown as {};

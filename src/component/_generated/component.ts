@@ -1,0 +1,727 @@
+/* eslint-disable */
+/**
+ * Generated `ComponentApi` utility.
+ *
+ * THIS CODE IS AUTOMATICALLY GENERATED.
+ *
+ * To regenerate, run `npx convex dev`.
+ * @module
+ */
+
+import type { FunctionReference } from "convex/server";
+
+/**
+ * A utility for referencing a Convex component's exposed API.
+ *
+ * Useful when expecting a parameter like `components.myComponent`.
+ * Usage:
+ * ```ts
+ * async function myFunction(ctx: QueryCtx, component: ComponentApi) {
+ *   return ctx.runQuery(component.someFile.someQuery, { ...args });
+ * }
+ * ```
+ */
+export type ComponentApi<Name extends string | undefined = string | undefined> =
+  {
+    balances: {
+      list: FunctionReference<
+        "query",
+        "internal",
+        { cursor?: string | null; customerId: string; limit?: number },
+        {
+          cursor: string | null;
+          page: Array<{
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            entityId?: string;
+            featureId: string;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          }>;
+        },
+        Name
+      >;
+    };
+    customers: {
+      create: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          customerId: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+        },
+        {
+          createdAt: number;
+          customerId: string;
+          email?: string;
+          name?: string;
+        },
+        Name
+      >;
+      get: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string },
+        {
+          createdAt: number;
+          customerId: string;
+          email?: string;
+          name?: string;
+        } | null,
+        Name
+      >;
+      list: FunctionReference<
+        "query",
+        "internal",
+        { cursor?: string | null; limit?: number },
+        {
+          cursor: string | null;
+          page: Array<{
+            createdAt: number;
+            customerId: string;
+            email?: string;
+            name?: string;
+          }>;
+        },
+        Name
+      >;
+      remove: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string },
+        { done: boolean },
+        Name
+      >;
+      update: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string; email?: string | null; name?: string | null },
+        {
+          createdAt: number;
+          customerId: string;
+          email?: string;
+          name?: string;
+        },
+        Name
+      >;
+    };
+    entities: {
+      create: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          customerId: string;
+          entityId: string;
+          featureId: string;
+          name?: string;
+        },
+        { created: boolean },
+        Name
+      >;
+      list: FunctionReference<
+        "query",
+        "internal",
+        { cursor?: string | null; customerId: string; limit?: number },
+        {
+          cursor: string | null;
+          page: Array<{
+            createdAt: number;
+            entityId: string;
+            featureId: string;
+            name?: string;
+          }>;
+        },
+        Name
+      >;
+    };
+    events: {
+      list: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          customerId: string;
+          featureId?: string;
+          limit?: number;
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            actor?: string;
+            createdAt: number;
+            customerId: string;
+            draws: Array<{
+              amount: number;
+              grantId: string;
+              units: number;
+              until?: number;
+            }>;
+            entityId?: string;
+            eventId: string;
+            featureId?: string;
+            key?: string;
+            kind: "usage" | "grant" | "plan";
+            planId?: string;
+            properties?: Record<string, string | number | boolean | null>;
+            reason?: string;
+            remaining?: number;
+            uncovered?: number;
+            unlimited?: true;
+            value: number;
+          }>;
+        },
+        Name
+      >;
+    };
+    grants: {
+      grant: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          amount: number;
+          customerId: string;
+          entityId?: string;
+          expiresAt?: number;
+          featureId: string;
+          idempotencyKey?: string;
+          priority?: number;
+          reason?: string;
+          reset?: {
+            count: number;
+            interval:
+              | "minute"
+              | "hour"
+              | "day"
+              | "week"
+              | "month"
+              | "quarter"
+              | "semi_annual"
+              | "year";
+          };
+          startsAt?: number;
+          unlimited?: true;
+        },
+        {
+          balance: {
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          } | null;
+          eventId: string;
+          grantId: string;
+          replayed: boolean;
+        },
+        Name
+      >;
+    };
+    subscriptions: {
+      attach: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId?: string;
+          idempotencyKey?: string;
+          plan: {
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          };
+          reason?: string;
+          version: string;
+        },
+        { replayed: boolean; subscriptionId: string | null },
+        Name
+      >;
+      list: FunctionReference<
+        "query",
+        "internal",
+        { cursor?: string | null; customerId: string; limit?: number },
+        {
+          cursor: string | null;
+          page: Array<{
+            addOn: boolean;
+            anchor: number;
+            customerId: string;
+            endedAt?: number;
+            entityId?: string;
+            group: string;
+            planId: string;
+            status: "active" | "ended";
+            subscriptionId: string;
+          }>;
+        },
+        Name
+      >;
+    };
+    usage: {
+      check: FunctionReference<
+        "query",
+        "internal",
+        {
+          asks: Array<{
+            entityId?: string;
+            pools: Array<{
+              cost?: { creditAmount: number; featureAmount: number };
+              featureId: string;
+              perEntity?: boolean;
+            }>;
+            units: number;
+          }>;
+          customerId: string;
+        },
+        | { kind: "unknown_customer" }
+        | {
+            answers: Array<{
+              allowed: boolean;
+              breakdown: Array<{
+                entityId?: string;
+                expiresAt?: number;
+                featureId: string;
+                grantId: string;
+                granted: number;
+                interval?:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                intervalCount?: number;
+                nextResetAt?: number;
+                overage: number;
+                planId?: string;
+                remaining: number;
+                rollover?: true;
+                unlimited: boolean;
+                usage: number;
+              }>;
+              entityId?: string;
+              featureId: string;
+              granted: number;
+              nextResetAt: number | null;
+              overageAllowed: boolean;
+              reason:
+                | "not_included"
+                | "insufficient"
+                | "usage_limit"
+                | "spend_limit"
+                | "unauthenticated"
+                | null;
+              remaining: number;
+              requiredBalance: number;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            kind: "answered";
+          },
+        Name
+      >;
+      track: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          customerId: string;
+          provision?: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          requests: Array<{
+            consumable: boolean;
+            entityId?: string;
+            idempotencyKey?: string;
+            onInsufficient?: "cap" | "reject" | "overflow";
+            pools: Array<{
+              cost?: { creditAmount: number; featureAmount: number };
+              featureId: string;
+              perEntity?: boolean;
+            }>;
+            properties?: Record<string, string | number | boolean | null>;
+            units: number;
+          }>;
+        },
+        | { kind: "unknown_customer" }
+        | {
+            decision: {
+              allowed: boolean;
+              breakdown: Array<{
+                entityId?: string;
+                expiresAt?: number;
+                featureId: string;
+                grantId: string;
+                granted: number;
+                interval?:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                intervalCount?: number;
+                nextResetAt?: number;
+                overage: number;
+                planId?: string;
+                remaining: number;
+                rollover?: true;
+                unlimited: boolean;
+                usage: number;
+              }>;
+              entityId?: string;
+              featureId: string;
+              granted: number;
+              nextResetAt: number | null;
+              overageAllowed: boolean;
+              reason:
+                | "not_included"
+                | "insufficient"
+                | "usage_limit"
+                | "spend_limit"
+                | "unauthenticated"
+                | null;
+              remaining: number;
+              requiredBalance: number;
+              unlimited: boolean;
+              usage: number;
+            };
+            kind: "refused";
+          }
+        | {
+            kind: "applied";
+            results: Array<{
+              applied: number;
+              balance: {
+                breakdown: Array<{
+                  entityId?: string;
+                  expiresAt?: number;
+                  featureId: string;
+                  grantId: string;
+                  granted: number;
+                  interval?:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                  intervalCount?: number;
+                  nextResetAt?: number;
+                  overage: number;
+                  planId?: string;
+                  remaining: number;
+                  rollover?: true;
+                  unlimited: boolean;
+                  usage: number;
+                }>;
+                granted: number;
+                nextResetAt: number | null;
+                overageAllowed: boolean;
+                remaining: number;
+                unlimited: boolean;
+                usage: number;
+              } | null;
+              entityId?: string;
+              eventId: string;
+              featureId: string;
+              remaining: number;
+              replayed: boolean;
+              uncovered: number;
+              unlimited: boolean;
+              value: number;
+            }>;
+          },
+        Name
+      >;
+    };
+  };

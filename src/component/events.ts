@@ -1,0 +1,61 @@
+import { v, type Infer } from "convex/values";
+import { tallyError } from "../core/errors.js";
+import type { Doc } from "./_generated/dataModel.js";
+import { query, type QueryCtx } from "./_generated/server.js";
+import { pageArgs, pageOf } from "./cursors.js";
+import { eventFields } from "./schema.js";
+
+const listedEventValidator = v.object({ eventId: v.string(), createdAt: v.number(), ...eventFields });
+type ListedEvent = Infer<typeof listedEventValidator>;
+
+function listedEvent({ _id, _creationTime, ...event }: Doc<"events">): ListedEvent {
+  return { eventId: _id, createdAt: _creationTime, ...event };
+}
+
+/** What happened to a customer's balances (or to one feature of his), the latest first. */
+export const list = query({
+  args: { customerId: v.string(), featureId: v.optional(v.string()), ...pageArgs },
+  returns: v.object({ page: v.array(listedEventValidator), cursor: v.union(v.string(), v.null()) }),
+  handler: async (ctx, { customerId, featureId, ...page }) => {
+    const from =
+      featureId === undefined
+        ? ({ table: "events", index: "by_customer", prefix: [customerId], order: "desc" } as const)
+        : ({ table: "events", index: "by_feature", prefix: [customerId, featureId], order: "desc" } as const);
+    const { page: events, cursor } = await pageOf(ctx, { ...from, prefix: [...from.prefix] }, page);
+    return { page: events.map(listedEvent), cursor };
+  },
+});
+
+/** The event that was recorded under an idempotency key of the customer's. */
+export async function findEvent(
+  ctx: QueryCtx,
+  customerId: string,
+  key: string,
+): Promise<Doc<"events"> | null> {
+  return await ctx.db
+    .query("events")
+    .withIndex("by_key", (q) => q.eq("customerId", customerId).eq("key", key))
+    .unique();
+}
+
+const COMPARED = ["kind", "featureId", "entityId", "planId", "value"] as const;
+type Compared = Partial<Pick<Doc<"events">, (typeof COMPARED)[number]>>;
+
+/**
+ * Answers `event` if `call` is a repeat of what recorded it. Throws `idempotency_conflict` if it is
+ * another call with the same key: TigerBeetle's `exists` and `exists_with_different_…`.
+ */
+export function repeatOf(event: Doc<"events">, call: Compared): Doc<"events"> {
+  const differing = COMPARED.filter((field) => event[field] !== call[field]);
+  if (differing.length === 0) return event;
+  const differences = differing.map((field) => `${field} was ${say(event[field])}, now ${say(call[field])}`);
+  throw tallyError(
+    "idempotency_conflict",
+    `The idempotency key "${event.key ?? ""}" was used for another call (${differences.join("; ")}). Use a new key for a new call. Nothing was changed.`,
+    { key: event.key ?? "", differing },
+  );
+}
+
+function say(value: string | number | undefined): string {
+  return value === undefined ? "absent" : JSON.stringify(value);
+}

@@ -1,0 +1,51 @@
+/**
+ * The sweep: writes the balances that time has changed, so that open subscriptions re-run and
+ * priced periods close. Nothing waits for it: every read and every use computes them for itself.
+ */
+import { v } from "convex/values";
+import { advance } from "../core/advance.js";
+import { internal } from "./_generated/api.js";
+import { internalMutation, type MutationCtx } from "./_generated/server.js";
+import { saveRows } from "./balances.js";
+
+/** Rows taken from the index at a time; the budget is looked at in between. */
+const BATCH = 64;
+/** What must be left of a transaction to take another batch: a row of 64 grants is about 16 KB, read twice and written. */
+const RESERVE_BYTES = 4 * 1024 * 1024;
+const RESERVE_DOCUMENTS = 1_000;
+
+/** Advances all balances that are due, and schedules itself for what does not fit. */
+export const sweep = internalMutation({
+  args: {},
+  returns: v.object({ advanced: v.number(), done: v.boolean() }),
+  handler: async (ctx) => {
+    const now = Date.now();
+    let advanced = 0;
+    while (await hasBudget(ctx)) {
+      const due = await ctx.db
+        .query("balances")
+        .withIndex("by_next_change", (q) => q.gt("nextChangeAt", 0).lte("nextChangeAt", now))
+        .take(BATCH);
+      for (const row of due) {
+        const { balance, closed } = advance(row, now);
+        await saveRows(ctx, row.customerId, [balance], closed);
+      }
+      advanced += due.length;
+      if (due.length < BATCH) return { advanced, done: true };
+    }
+    await ctx.scheduler.runAfter(0, internal.resets.sweep, {});
+    return { advanced, done: false };
+  },
+});
+
+async function hasBudget(ctx: MutationCtx): Promise<boolean> {
+  const { bytesRead, bytesWritten, documentsRead, documentsWritten, databaseQueries } =
+    await ctx.meta.getTransactionMetrics();
+  return (
+    bytesRead.remaining > RESERVE_BYTES &&
+    bytesWritten.remaining > RESERVE_BYTES &&
+    documentsRead.remaining > RESERVE_DOCUMENTS &&
+    documentsWritten.remaining > RESERVE_DOCUMENTS &&
+    databaseQueries.remaining > RESERVE_DOCUMENTS
+  );
+}

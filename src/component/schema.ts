@@ -1,0 +1,130 @@
+import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+import { balanceFields } from "../core/balances.js";
+import { planValidator } from "../core/catalog.js";
+import { drawValidator } from "../core/draws.js";
+
+/** A flat scalar that an app attaches to an event. */
+export const propertyValidator = v.union(v.string(), v.number(), v.boolean(), v.null());
+
+export const eventKindValidator = v.union(
+  /** An amount was used, or given back. */
+  v.literal("usage"),
+  /** An amount was granted outside of a plan. */
+  v.literal("grant"),
+  /** A plan began. */
+  v.literal("plan"),
+);
+
+export const eventFields = {
+  customerId: v.string(),
+  kind: eventKindValidator,
+  featureId: v.optional(v.string()),
+  entityId: v.optional(v.string()),
+  planId: v.optional(v.string()),
+  /** What was asked for, in units of the feature. */
+  value: v.number(),
+  /** What of it could not be applied; absent when all was. */
+  uncovered: v.optional(v.number()),
+  /** From which grants it was taken, or (of a grant) into which it went. */
+  draws: v.array(drawValidator),
+  /** What was left afterwards, in units of the feature; absent when unlimited. */
+  remaining: v.optional(v.number()),
+  unlimited: v.optional(v.literal(true)),
+  /** The idempotency key: unique for the customer. */
+  key: v.optional(v.string()),
+  properties: v.optional(v.record(v.string(), propertyValidator)),
+  reason: v.optional(v.string()),
+  /** Who did it, in the app's own words. */
+  actor: v.optional(v.string()),
+};
+
+export const customerFields = {
+  customerId: v.string(),
+  name: v.optional(v.string()),
+  email: v.optional(v.string()),
+  /** The last number given to a grant or subscription of the customer. */
+  lastNumber: v.number(),
+};
+
+export const subscriptionFields = {
+  customerId: v.string(),
+  /** Unique for the customer: the source of the grants that came with it. */
+  subscriptionId: v.string(),
+  entityId: v.optional(v.string()),
+  planId: v.string(),
+  /** Hash of the terms that the customer bought. */
+  version: v.string(),
+  group: v.string(),
+  addOn: v.boolean(),
+  status: v.union(v.literal("active"), v.literal("ended")),
+  /** Where its periods are counted from. */
+  anchor: v.number(),
+  endedAt: v.optional(v.number()),
+};
+
+/**
+ * Hot and cold never share a document: a use reads and writes its `balances` row and appends to
+ * `events`, and nothing else. Customers are keyed by the app's own id everywhere.
+ */
+export default defineSchema({
+  /**
+   * One row per (customer, feature, entity). Read by every check, patched by every use; also by
+   * grants, plan changes and the sweep. Exactly one index on who owns it: every index is written
+   * with every use.
+   */
+  balances: defineTable({
+    customerId: v.string(),
+    ...balanceFields,
+    /** When time alone will next change the row; absent if never. */
+    nextChangeAt: v.optional(v.number()),
+  })
+    .index("by_owner", ["customerId", "featureId", "entityId"])
+    .index("by_next_change", ["nextChangeAt"]),
+
+  /** Appended by whatever moves an amount, never changed. Read by lists, and by a repeated key. */
+  events: defineTable(eventFields)
+    .index("by_customer", ["customerId"])
+    .index("by_feature", ["customerId", "featureId"])
+    .index("by_key", ["customerId", "key"]),
+
+  /** Overage of a closed period: written with the balance that closed it, read by invoicing. */
+  charges: defineTable({
+    customerId: v.string(),
+    featureId: v.string(),
+    entityId: v.optional(v.string()),
+    grantId: v.string(),
+    /** The subscription whose terms price it. */
+    source: v.string(),
+    from: v.number(),
+    to: v.number(),
+    /** Units beyond what was granted. */
+    overage: v.number(),
+    status: v.literal("open"),
+  })
+    .index("by_customer", ["customerId", "grantId", "to"])
+    .index("by_status", ["status"]),
+
+  /** Written when a customer begins, and by grants and plan changes (for the next id); a use never reads it if he has the feature. */
+  customers: defineTable(customerFields).index("by_customer", ["customerId"]),
+
+  /** Parts of a customer. Read when an entity has no balance row of its own. */
+  entities: defineTable({
+    customerId: v.string(),
+    entityId: v.string(),
+    /** The feature that counts it: a seat, a workspace. */
+    featureId: v.string(),
+    name: v.optional(v.string()),
+  }).index("by_entity", ["customerId", "entityId"]),
+
+  /** Terms of a plan as they once were: each distinct version once, never changed. */
+  planVersions: defineTable({ planId: v.string(), version: v.string(), plan: planValidator }).index(
+    "by_plan",
+    ["planId", "version"],
+  ),
+
+  /** A customer's hold on a plan. Read and written by plan changes, never by a use. */
+  subscriptions: defineTable(subscriptionFields)
+    .index("by_customer", ["customerId", "subscriptionId"])
+    .index("by_plan", ["planId", "version"]),
+});

@@ -1,0 +1,176 @@
+/** What time alone does to a balance: starts, resets, rollovers and expiries, each at its instant. */
+import { atLeastZero, exact, smaller, stored, total, type Decimal } from "./amounts.js";
+import { copyOf, left, nextChangeAt, over, type Balance, type Grant } from "./balances.js";
+import { burnOrder } from "./order.js";
+import { lastBoundary, monthsAfter, nextBoundary } from "./periods.js";
+
+/** A period of a usage-based grant that is over, with what it owes: the basis of one charge. */
+export interface ClosedPeriod {
+  grantId: string;
+  source: string;
+  featureId: string;
+  entityId?: string;
+  from: number;
+  to: number;
+  /** Units beyond `granted`. */
+  overage: number;
+}
+
+/**
+ * The balance as of `now` (or of the last instant it was written at, if that is later), with the
+ * priced periods that closed on the way: whoever stores the balance stores their charges with it.
+ * Applies every boundary at or before `now` in order: `advance(advance(b, s), t)` is `advance(b, t)`,
+ * and it makes no difference how often anything looked in between.
+ */
+export function advance<Row extends Balance>(
+  balance: Row,
+  now: number,
+): { balance: Row; closed: ClosedPeriod[] } {
+  const until = Math.max(now, balance.advancedAt);
+  if ((nextChangeAt(balance) ?? Infinity) > until) {
+    return { balance: { ...balance, advancedAt: until }, closed: [] };
+  }
+  const next = copyOf(balance);
+  const closed: ClosedPeriod[] = [];
+  for (;;) {
+    const at = nextBoundaryOf(next);
+    if (at > until) break;
+    next.advancedAt = Math.max(at, next.advancedAt);
+    expire(next, at, closed);
+    for (const grant of [...next.grants]) {
+      if (grant.reset !== undefined && grant.reset.nextAt <= at) reset(next, grant, at, until, closed);
+    }
+    settleDebt(next, at);
+  }
+  for (const limit of next.limits ?? []) {
+    if (limit.nextAt > until) continue;
+    limit.used = 0;
+    limit.nextAt = nextBoundary(limit, until);
+  }
+  next.advancedAt = until;
+  return { balance: next, closed };
+}
+
+/** Rows of one decision, all as of the same instant: never before any of them was last written. */
+export function advanceAll<Row extends Balance>(
+  rows: readonly Row[],
+  now: number,
+): { rows: Row[]; closed: ClosedPeriod[]; now: number } {
+  const at = Math.max(now, ...rows.map((row) => row.advancedAt));
+  const advanced = rows.map((row) => advance(row, at));
+  return {
+    rows: advanced.map(({ balance }) => balance),
+    closed: advanced.flatMap(({ closed }) => closed),
+    now: at,
+  };
+}
+
+function nextBoundaryOf(balance: Balance): number {
+  const instants = balance.grants.flatMap((grant) => [
+    grant.reset?.nextAt,
+    grant.expiresAt,
+    (grant.startsAt ?? 0) > balance.advancedAt ? grant.startsAt : undefined,
+  ]);
+  return Math.min(...instants.filter((instant) => instant !== undefined), Infinity);
+}
+
+function expire(balance: Balance, at: number, closed: ClosedPeriod[]): void {
+  for (const grant of balance.grants) {
+    if ((grant.expiresAt ?? Infinity) <= at) closePeriod(balance, grant, grant.expiresAt ?? at, closed);
+  }
+  balance.grants = balance.grants.filter((grant) => (grant.expiresAt ?? Infinity) > at);
+}
+
+/** Records what a usage-based grant owes for the period that ends at `to`. */
+export function closePeriod(balance: Balance, grant: Grant, to: number, closed: ClosedPeriod[]): void {
+  if (grant.overage === undefined || grant.carry === true || over(grant).eq(0)) return;
+  const start = grant.startsAt ?? grant.createdAt;
+  closed.push({
+    grantId: grant.id,
+    source: grant.source,
+    featureId: balance.featureId,
+    ...(balance.entityId !== undefined && { entityId: balance.entityId }),
+    from: grant.reset === undefined ? start : Math.max(start, lastBoundary(grant.reset, to - 1)),
+    to,
+    overage: stored(over(grant)),
+  });
+}
+
+function reset(balance: Balance, grant: Grant, at: number, until: number, closed: ClosedPeriod[]): void {
+  closePeriod(balance, grant, at, closed);
+  rollOver(balance, grant, at);
+  grant.used = grant.carry === true ? stored(over(grant)) : 0;
+  const hasDebt = balance.grants.some((other) => other.carry === true && over(other).gt(0));
+  // Where a period leaves no trace (nothing kept, nothing owed), one reset is the same as a hundred.
+  const leavesATrace = grant.rollover !== undefined || hasDebt;
+  if (grant.reset) grant.reset.nextAt = nextBoundary(grant.reset, leavesATrace ? at : until);
+}
+
+function rollOver(balance: Balance, grant: Grant, at: number): void {
+  const { rollover } = grant;
+  const spare = left(grant);
+  if (rollover === undefined || grant.reset === undefined || spare.eq(0)) return;
+  const expiresAt = rollover.months === undefined ? undefined : monthsAfter(grant.reset, at, rollover.months);
+  // Rollovers that never expire are one grant, so that their number stays bounded.
+  const twin = balance.grants.find((other) => other.rolledFrom === grant.id && other.expiresAt === expiresAt);
+  if (twin !== undefined) {
+    twin.granted = stored(exact(twin.granted).plus(spare));
+  } else {
+    balance.grants.push({
+      id: `${grant.id}@${at.toString(36)}`,
+      source: grant.source,
+      ...(grant.planId !== undefined && { planId: grant.planId }),
+      granted: stored(spare),
+      used: 0,
+      createdAt: at,
+      rolledFrom: grant.id,
+      ...(grant.perEntity && { perEntity: grant.perEntity }),
+      ...(expiresAt !== undefined && { expiresAt }),
+    });
+  }
+  capRollovers(balance, grant);
+}
+
+/** Trims a grant's rollovers to its cap, the soonest to expire first. Also when a plan change moves them. */
+export function capRollovers(balance: Balance, grant: Grant): void {
+  const cap = rolloverCap(grant);
+  if (cap === undefined) return;
+  const rolled = balance.grants
+    .filter((other) => other.rolledFrom === grant.id)
+    .sort((a, b) => (a.expiresAt ?? Infinity) - (b.expiresAt ?? Infinity) || a.createdAt - b.createdAt);
+  let excess = atLeastZero(total(rolled.map(left)).minus(cap));
+  for (const rollover of rolled) {
+    const cut = smaller(excess, left(rollover));
+    rollover.granted = stored(exact(rollover.granted).minus(cut));
+    excess = excess.minus(cut);
+  }
+  balance.grants = balance.grants.filter(
+    (other) => other.rolledFrom !== grant.id || other.granted > 0 || other.used > 0,
+  );
+}
+
+function rolloverCap({ granted, rollover }: Grant): Decimal | undefined {
+  if (rollover?.max !== undefined) return exact(rollover.max);
+  if (rollover?.percent === undefined) return undefined;
+  return exact(granted).times(rollover.percent).div(100).round(0, 0);
+}
+
+/** Capacity pays carried debt, in burn order. */
+export function settleDebt(balance: Balance, now: number): void {
+  const debtors = balance.grants.filter((grant) => grant.carry === true && over(grant).gt(0));
+  if (debtors.length === 0) return;
+  const payers = burnOrder([balance], {
+    pools: [{ featureId: balance.featureId }],
+    entityId: balance.entityId,
+    now,
+  });
+  for (const debtor of debtors) {
+    for (const { grant } of payers) {
+      if (grant === debtor) continue;
+      const payment = smaller(over(debtor), left(grant));
+      if (payment.eq(0)) continue;
+      debtor.used = stored(exact(debtor.used).minus(payment));
+      grant.used = stored(exact(grant.used).plus(payment));
+    }
+  }
+}

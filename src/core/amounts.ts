@@ -1,0 +1,107 @@
+/**
+ * Exact decimals. Amounts are stored as plain numbers, and computed as decimals: 0.1 + 0.2 is 0.3.
+ * A result that a double cannot hold exactly is refused, never rounded.
+ */
+import Big from "big.js";
+import { shown, tallyError } from "./errors.js";
+
+/** Decimal places that an amount may have. */
+export const PLACES = 9;
+/** The largest magnitude of an amount: beyond it doubles skip whole numbers. */
+export const MAX_AMOUNT = Number.MAX_SAFE_INTEGER;
+
+/** A decimal in the middle of a computation. */
+export type Decimal = Big;
+
+// Constructors of our own, so that an app that configures big.js for itself does not change our rounding.
+const Exact = Big();
+const RoundedUp = Big();
+RoundedUp.DP = PLACES;
+RoundedUp.RM = Big.roundUp;
+const RoundedDown = Big();
+RoundedDown.DP = PLACES;
+RoundedDown.RM = Big.roundDown;
+
+export const ZERO: Decimal = new Exact(0);
+
+export const exact = (amount: number): Decimal => new Exact(amount);
+
+/** The number to store for `amount`. Throws `invalid_amount` where a double cannot hold it. */
+export function stored(amount: Decimal): number {
+  const number = amount.toNumber();
+  if (Math.abs(number) > MAX_AMOUNT || !new Exact(number).eq(amount)) {
+    throw tallyError(
+      "invalid_amount",
+      `The result ${shown(amount.toFixed())} cannot be stored exactly; nothing was changed. Use a larger unit, or fewer decimal places.`,
+    );
+  }
+  return number === 0 ? 0 : number;
+}
+
+/** The number to show for `amount`: the nearest, since a shown amount is never computed with. */
+export function displayed(amount: Decimal): number {
+  const number = amount.toNumber();
+  return number === 0 ? 0 : number;
+}
+
+export const smaller = (a: Decimal, b: Decimal): Decimal => (a.lte(b) ? a : b);
+export const larger = (a: Decimal, b: Decimal): Decimal => (a.gte(b) ? a : b);
+export const atLeastZero = (amount: Decimal): Decimal => larger(amount, ZERO);
+export const total = (amounts: readonly Decimal[]): Decimal =>
+  amounts.reduce((sum, amount) => sum.plus(amount), ZERO);
+
+/** What a feature costs in a pool: `featureAmount` units cost `creditAmount` of the pool's unit. */
+export interface Cost {
+  creditAmount: number;
+  featureAmount: number;
+}
+
+/** What `units` cost in the pool's own unit: rounded up at 9 places, so that no dust is free. */
+export function priceOf(units: Decimal, cost: Cost | undefined): Decimal {
+  if (cost === undefined) return units;
+  return new RoundedUp(units).times(cost.creditAmount).div(cost.featureAmount);
+}
+
+/** How many units `amount` of the pool can pay: rounded down at 9 places. */
+export function unitsFor(amount: Decimal, cost: Cost | undefined): Decimal {
+  if (cost === undefined) return amount;
+  return new RoundedDown(amount).times(cost.featureAmount).div(cost.creditAmount);
+}
+
+/** Decimal places that prices at `cost` can have. */
+export function placesOf(cost: Cost): number {
+  const one = new Exact(cost.creditAmount).div(cost.featureAmount);
+  const terminates = one.times(cost.featureAmount).eq(cost.creditAmount);
+  return terminates ? Math.min(PLACES, decimalPlaces(one)) : PLACES;
+}
+
+function decimalPlaces(amount: Decimal): number {
+  return Math.max(0, amount.c.length - 1 - amount.e);
+}
+
+/** Why `value` is no amount, or null if it is one. */
+export function amountProblem(value: unknown): string | null {
+  if (typeof value !== "number") return "must be a number";
+  if (!Number.isFinite(value)) return "must be a finite number";
+  if (Object.is(value, -0)) return "must not be negative zero: use 0";
+  if (Math.abs(value) > MAX_AMOUNT) return `must be at most ${MAX_AMOUNT}`;
+  if (!Number.isInteger(value) && decimalPlaces(new Exact(value)) > PLACES) {
+    return `must have at most ${PLACES} decimal places`;
+  }
+  return null;
+}
+
+/** Throws `invalid_amount` unless `value` is an amount (and, unless `negative`, not below 0). */
+export function assertAmount(
+  value: unknown,
+  name: string,
+  options: { negative?: boolean } = {},
+): asserts value is number {
+  const problem =
+    amountProblem(value) ?? (!options.negative && (value as number) < 0 ? "must not be negative" : null);
+  if (problem === null) return;
+  throw tallyError("invalid_amount", `${name} ${problem}; got ${shown(value)}. Nothing was changed.`, {
+    argument: name,
+    value: shown(value),
+  });
+}

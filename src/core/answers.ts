@@ -1,0 +1,120 @@
+/** What is told of balances: exact inside, shown in the units of the feature that was asked for. */
+import { v, type Infer } from "convex/values";
+import { displayed, exact, total, unitsFor, type Decimal } from "./amounts.js";
+import { left, over, type Balance } from "./balances.js";
+import { askedFeature, decide, governingRow, refusalValidator, type Ask } from "./draws.js";
+import { burnOrder, type Entry, type Scope } from "./order.js";
+import { intervalValidator } from "./periods.js";
+
+/** One grant that can pay, in its own pool's unit; listed in the order in which they burn. */
+export const breakdownValidator = v.object({
+  /** The pool that the grant belongs to: the asked feature, or a credit system. */
+  featureId: v.string(),
+  entityId: v.optional(v.string()),
+  grantId: v.string(),
+  planId: v.optional(v.string()),
+  granted: v.number(),
+  usage: v.number(),
+  remaining: v.number(),
+  /** Usage beyond what was granted. */
+  overage: v.number(),
+  unlimited: v.boolean(),
+  interval: v.optional(intervalValidator),
+  intervalCount: v.optional(v.number()),
+  nextResetAt: v.optional(v.number()),
+  expiresAt: v.optional(v.number()),
+  /** What an earlier period left over. */
+  rollover: v.optional(v.literal(true)),
+});
+
+/** Sums over all grants that can pay. An unlimited balance shows 0 granted and remaining, and its real usage. */
+export const summaryFields = {
+  granted: v.number(),
+  usage: v.number(),
+  remaining: v.number(),
+  unlimited: v.boolean(),
+  /** Use may go on beyond `remaining`. */
+  overageAllowed: v.boolean(),
+  /** The soonest reset, in milliseconds since the epoch; null if nothing resets. */
+  nextResetAt: v.union(v.number(), v.null()),
+  breakdown: v.array(breakdownValidator),
+};
+const summaryValidator = v.object(summaryFields);
+export type Summary = Infer<typeof summaryValidator>;
+
+/** The answer to a check. */
+export const decisionValidator = v.object({
+  allowed: v.boolean(),
+  /** Why not; null when allowed. */
+  reason: v.union(refusalValidator, v.null()),
+  featureId: v.string(),
+  entityId: v.optional(v.string()),
+  requiredBalance: v.number(),
+  ...summaryFields,
+});
+export type Decision = Infer<typeof decisionValidator>;
+
+/** Whether `ask` is allowed, with all that a meter shows. Rows must be advanced to `ask.now`. */
+export function answer(rows: readonly Balance[], ask: Ask): Decision {
+  return {
+    ...decide(rows, ask),
+    featureId: askedFeature(ask),
+    ...(ask.entityId !== undefined && { entityId: ask.entityId }),
+    requiredBalance: ask.units,
+    ...summarize(rows, ask),
+  };
+}
+
+export function summarize(rows: readonly Balance[], scope: Scope): Summary {
+  const entries = burnOrder(rows, scope);
+  const endless = entries.filter(({ grant }) => grant.unlimited);
+  const counted = endless.length > 0 ? endless : entries;
+  const inAskedUnits = (entry: Entry, amount: Decimal) => unitsFor(amount, entry.pool.cost);
+  const resets = entries.flatMap(({ grant }) => grant.reset?.nextAt ?? []);
+  const unlimited = endless.length > 0;
+  return {
+    granted: unlimited ? 0 : displayed(total(entries.map((e) => inAskedUnits(e, exact(e.grant.granted))))),
+    usage: displayed(total(counted.map((e) => inAskedUnits(e, exact(e.grant.used))))),
+    remaining: unlimited ? 0 : displayed(remainingUnits(entries)),
+    unlimited,
+    overageAllowed: entries.some((entry) => allowsOverage(rows, entry, scope.entityId)),
+    nextResetAt: resets.length === 0 ? null : Math.min(...resets),
+    breakdown: entries.map(breakdownOf),
+  };
+}
+
+/** Each pool's amounts are added before they are converted, as a draw from them is priced. */
+function remainingUnits(entries: readonly Entry[]): Decimal {
+  const pools = [...new Set(entries.map(({ pool }) => pool))];
+  return total(
+    pools.map((pool) =>
+      unitsFor(total(entries.filter((e) => e.pool === pool).map((e) => left(e.grant))), pool.cost),
+    ),
+  );
+}
+
+function allowsOverage(rows: readonly Balance[], { grant, row }: Entry, entityId?: string): boolean {
+  const control = governingRow(rows, row.featureId, entityId, "overage")?.overage;
+  return control?.allowed ?? grant.overage !== undefined;
+}
+
+function breakdownOf({ grant, row }: Entry): Summary["breakdown"][number] {
+  return {
+    featureId: row.featureId,
+    ...(row.entityId !== undefined && { entityId: row.entityId }),
+    grantId: grant.id,
+    ...(grant.planId !== undefined && { planId: grant.planId }),
+    granted: grant.granted,
+    usage: grant.used,
+    remaining: grant.unlimited ? 0 : displayed(left(grant)),
+    overage: grant.unlimited ? 0 : displayed(over(grant)),
+    unlimited: grant.unlimited === true,
+    ...(grant.reset && {
+      interval: grant.reset.interval,
+      intervalCount: grant.reset.count,
+      nextResetAt: grant.reset.nextAt,
+    }),
+    ...(grant.expiresAt !== undefined && { expiresAt: grant.expiresAt }),
+    ...(grant.rolledFrom !== undefined && { rollover: true as const }),
+  };
+}

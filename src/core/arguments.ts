@@ -1,0 +1,103 @@
+/** What a caller may pass. Every door checks with these, so that nothing odd is ever stored. */
+import { shown, tallyError } from "./errors.js";
+import { MAX_INSTANT } from "./periods.js";
+
+export const MAX_ID_LENGTH = 255;
+/** C0 and C1 controls, and what would split a line of a log. */
+// eslint-disable-next-line no-control-regex -- these are what it is to find
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** Throws `invalid_argument` unless `id` is a string of 1 to 255 characters, none of them a control, and no space around. */
+export function assertId(id: unknown, name: string): asserts id is string {
+  const problem = idProblem(id);
+  if (problem !== null) refuse(name, problem, id);
+}
+
+function idProblem(id: unknown): string | null {
+  if (typeof id !== "string") return "must be a string";
+  if (id.length === 0) return "must not be empty";
+  if (id.length > MAX_ID_LENGTH) return `must have at most ${MAX_ID_LENGTH} characters`;
+  if (CONTROL.test(id)) return "must not contain control characters";
+  return id.trim() === id ? null : "must not begin or end with a space";
+}
+
+/** Throws `invalid_argument` unless `text` is a string of at most `max` characters. */
+export function assertText(text: unknown, name: string, max = 500): asserts text is string {
+  if (typeof text !== "string") refuse(name, "must be a string", text);
+  if (text.length > max) refuse(name, `must have at most ${max} characters`, text);
+}
+
+/** Throws `invalid_argument` unless `instant` is a time in milliseconds between the years 1970 and 9999. */
+export function assertInstant(instant: unknown, name: string): asserts instant is number {
+  if (typeof instant !== "number" || !(instant >= 0 && instant <= MAX_INSTANT)) {
+    refuse(name, "must be a time in milliseconds since 1970", instant);
+  }
+}
+
+/** Throws `invalid_argument` unless `count` is a whole number from `min` to `max`. */
+export function assertCount(count: unknown, name: string, min: number, max: number): asserts count is number {
+  if (
+    !Number.isInteger(count) ||
+    Object.is(count, -0) ||
+    (count as number) < min ||
+    (count as number) > max
+  ) {
+    refuse(name, `must be a whole number from ${min} to ${max}`, count);
+  }
+}
+
+export type Properties = Record<string, string | number | boolean | null>;
+
+const MAX_KEYS = 20;
+const MAX_KEY_LENGTH = 40;
+const MAX_STRING_LENGTH = 500;
+
+/** Throws `invalid_argument` unless `properties` has at most 20 keys of 40 characters, with flat values. */
+export function assertProperties(properties: unknown): asserts properties is Properties {
+  if (typeof properties !== "object" || properties === null || Array.isArray(properties)) {
+    refuse("properties", "must be an object", properties);
+  }
+  const entries = Object.entries(properties);
+  if (entries.length > MAX_KEYS)
+    refuse("properties", `must have at most ${MAX_KEYS} keys`, `${entries.length} keys`);
+  for (const [key, value] of entries) {
+    const name = `properties[${shown(key)}]`;
+    // Convex's own rule for the keys of a record.
+    if (!/^[A-Za-z0-9][\x20-\x7e]*$/.test(key) || key.length > MAX_KEY_LENGTH) {
+      refuse(
+        name,
+        `must have a key of at most ${MAX_KEY_LENGTH} printable ASCII characters that begins with a letter or digit`,
+        key,
+      );
+    }
+    assertScalar(value, name);
+  }
+}
+
+function assertScalar(value: unknown, name: string): void {
+  if (value === null || typeof value === "boolean") return;
+  if (typeof value === "string") {
+    assertText(value, name, MAX_STRING_LENGTH);
+  } else if (typeof value !== "number") {
+    refuse(name, "must be a string, number, boolean or null", value);
+  } else if (!Number.isFinite(value)) {
+    refuse(name, "must be a finite number", value);
+  }
+}
+
+/** Throws `invalid_argument` unless `options` has only keys that are known: a misspelt one must not be ignored. */
+export function assertKeys(options: object, known: readonly string[], verb: string): void {
+  const unknown = Object.keys(options).filter((key) => !known.includes(key));
+  if (unknown.length === 0) return;
+  throw tallyError(
+    "invalid_argument",
+    `${verb} does not take ${unknown.map(shown).join(", ")}; it takes ${known.join(", ")}. Nothing was changed.`,
+  );
+}
+
+export function refuse(name: string, problem: string, value: unknown): never {
+  throw tallyError("invalid_argument", `${name} ${problem}; got ${shown(value)}. Nothing was changed.`, {
+    argument: name,
+    value: shown(value),
+  });
+}

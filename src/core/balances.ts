@@ -1,0 +1,162 @@
+/**
+ * The state of one feature for one customer or entity, and what can be read off it.
+ * A grant counts with `granted` and `used` alone: what is left and what is overage are derived.
+ */
+import { v, type Infer } from "convex/values";
+import { atLeastZero, exact, stored, type Decimal } from "./amounts.js";
+import { tallyError } from "./errors.js";
+import { intervalValidator } from "./periods.js";
+
+const recurrenceFields = {
+  interval: intervalValidator,
+  count: v.number(),
+  anchor: v.number(),
+};
+
+/** What is kept of a grant's unused part when its period ends. */
+export const rolloverValidator = v.object({
+  /** At most this much is kept in all rollovers of the grant together … */
+  max: v.optional(v.number()),
+  /** … or at most this percentage of `granted`. */
+  percent: v.optional(v.number()),
+  /** Months until a rollover expires; never, when absent. */
+  months: v.optional(v.number()),
+});
+
+export const grantValidator = v.object({
+  /** Unique for the customer, never reused: draws name it. */
+  id: v.string(),
+  /** The subscription or the grant call that it came with: who may end it. */
+  source: v.string(),
+  planId: v.optional(v.string()),
+  /** A whole period's amount, or a one-off's. */
+  granted: v.number(),
+  /** Above `granted`: overage. Below 0: set above the grant by hand. */
+  used: v.number(),
+  createdAt: v.number(),
+  /** Absorbs every draw; `used` only counts. A boolean feature is such a grant. */
+  unlimited: v.optional(v.literal(true)),
+  reset: v.optional(v.object({ ...recurrenceFields, nextAt: v.number() })),
+  startsAt: v.optional(v.number()),
+  /** From this instant on it is gone. Voiding a grant sets it to now. */
+  expiresAt: v.optional(v.number()),
+  /** Lower burns first; 0 when absent. */
+  priority: v.optional(v.number()),
+  addOn: v.optional(v.literal(true)),
+  /** Paid for in advance, in a quantity. */
+  prepaid: v.optional(v.literal(true)),
+  /** An item of the customer's plan that each entity gets for itself; calls without an entity may draw it. */
+  perEntity: v.optional(v.literal(true)),
+  /** Usage-based: may go beyond `granted`, by at most `max`; what goes beyond is charged at the period's end. */
+  overage: v.optional(v.object({ max: v.optional(v.number()) })),
+  /** Overage is a debt that later capacity pays; without it, overage is forgotten at the reset. */
+  carry: v.optional(v.literal(true)),
+  rollover: v.optional(rolloverValidator),
+  /** This grant is what was left of that one. */
+  rolledFrom: v.optional(v.string()),
+});
+export type Grant = Infer<typeof grantValidator>;
+
+/** A cap on use with a counter of its own, on the row of the feature (and level) that it caps. */
+export const limitValidator = v.object({
+  max: v.number(),
+  used: v.number(),
+  ...recurrenceFields,
+  nextAt: v.number(),
+});
+export type Limit = Infer<typeof limitValidator>;
+
+/** What of a balance the rules read and write. */
+export const balanceFields = {
+  featureId: v.string(),
+  entityId: v.optional(v.string()),
+  /** May be empty: a row can exist for its limits alone. */
+  grants: v.array(grantValidator),
+  limits: v.optional(v.array(limitValidator)),
+  /** The customer's, entity's or plan's control of overage; `max` is the spend limit, in units. */
+  overage: v.optional(v.object({ allowed: v.optional(v.boolean()), max: v.optional(v.number()) })),
+  /** Every boundary up to here has been applied; the balance is never read as of an earlier instant. */
+  advancedAt: v.number(),
+};
+const balanceValidator = v.object(balanceFields);
+export type Balance = Infer<typeof balanceValidator>;
+
+/** Grants in one row. A row is read and written whole on every use, so it must stay small. */
+export const MAX_GRANTS = 64;
+
+/** What is left of a grant: never below 0. */
+export const left = (grant: Grant): Decimal => atLeastZero(exact(grant.granted).minus(grant.used));
+/** How far a grant is used beyond what it granted: never below 0. */
+export const over = (grant: Grant): Decimal => atLeastZero(exact(grant.used).minus(grant.granted));
+
+export function isLive(grant: Grant, now: number): boolean {
+  return (grant.startsAt ?? -Infinity) <= now && now < (grant.expiresAt ?? Infinity);
+}
+
+/** When what is drawn from a grant now will have lapsed anyway; undefined if never. */
+export function lapsesAt(grant: Grant): number | undefined {
+  const resetAt = grant.carry === true ? undefined : grant.reset?.nextAt;
+  if (grant.expiresAt === undefined || resetAt === undefined) return grant.expiresAt ?? resetAt;
+  return Math.min(grant.expiresAt, resetAt);
+}
+
+/** The next instant at which time alone changes the balance; undefined if none. */
+export function nextChangeAt(balance: Balance): number | undefined {
+  const instants = balance.grants.flatMap((grant) => [
+    grant.reset?.nextAt,
+    grant.expiresAt,
+    (grant.startsAt ?? 0) > balance.advancedAt ? grant.startsAt : undefined,
+  ]);
+  for (const limit of balance.limits ?? []) instants.push(limit.nextAt);
+  const next = Math.min(...instants.filter((instant) => instant !== undefined));
+  return next === Infinity ? undefined : next;
+}
+
+export function emptyBalance(featureId: string, entityId: string | undefined, now: number): Balance {
+  return { featureId, ...(entityId !== undefined && { entityId }), grants: [], advancedAt: now };
+}
+
+/** A copy whose grants, resets and limits can be changed without touching the original. */
+export function copyOf<Row extends Balance>(balance: Row): Row {
+  return {
+    ...balance,
+    grants: balance.grants.map((grant) => ({
+      ...grant,
+      ...(grant.reset && { reset: { ...grant.reset } }),
+    })),
+    ...(balance.limits && { limits: balance.limits.map((limit) => ({ ...limit })) }),
+  };
+}
+
+/** Adds a grant to its balance. Throws `too_many_grants` beyond 64. */
+export function addGrant<Row extends Balance>(balance: Row, grant: Grant): Row {
+  if (balance.grants.length >= MAX_GRANTS) {
+    throw tallyError(
+      "too_many_grants",
+      `The customer already has ${MAX_GRANTS} grants of "${balance.featureId}" with different terms. Use equal terms (source, expiry, priority), so that they merge, or wait until some expire.`,
+      { featureId: balance.featureId },
+    );
+  }
+  return { ...balance, grants: [...balance.grants, grant] };
+}
+
+/**
+ * Adds a top-up: into a grant of equal terms where there is one that is not overdrawn (so that
+ * merging never changes a total), else as a grant of its own. Answers which grant holds it now.
+ */
+export function topUp<Row extends Balance>(balance: Row, grant: Grant): { balance: Row; grantId: string } {
+  const twin = balance.grants.find(
+    (other) => haveEqualTerms(other, grant) && other.used >= 0 && other.used <= other.granted,
+  );
+  if (twin === undefined) return { balance: addGrant(balance, grant), grantId: grant.id };
+  const granted = stored(exact(twin.granted).plus(grant.granted));
+  const grants = balance.grants.map((other) => (other === twin ? { ...twin, granted } : other));
+  return { balance: { ...balance, grants }, grantId: twin.id };
+}
+
+/** Whether two grants differ in nothing but identity and amounts. */
+function haveEqualTerms(a: Grant, b: Grant): boolean {
+  const terms = ({ id: _id, createdAt: _createdAt, granted: _granted, used: _used, ...rest }: Grant) =>
+    JSON.stringify(Object.entries(rest).sort(([x], [y]) => (x < y ? -1 : 1)));
+  return terms(a) === terms(b);
+}

@@ -1,0 +1,342 @@
+/** Taking amounts from grants, and deciding whether they could be taken: one function does both. */
+import { v, type Infer } from "convex/values";
+import {
+  atLeastZero,
+  exact,
+  priceOf,
+  smaller,
+  stored,
+  total,
+  unitsFor,
+  ZERO,
+  type Decimal,
+} from "./amounts.js";
+import { copyOf, lapsesAt, left, over, type Balance, type Grant, type Limit } from "./balances.js";
+import { assert } from "./errors.js";
+import { burnOrder, type Entry, type Scope } from "./order.js";
+
+/** An amount taken from one grant (or given back to it, below 0). */
+export const drawValidator = v.object({
+  grantId: v.string(),
+  /** In the grant's own unit. */
+  amount: v.number(),
+  /** In the unit of the feature that was asked for. */
+  units: v.number(),
+  /** When the amount would have lapsed anyway; giving back after that gives nothing. */
+  until: v.optional(v.number()),
+});
+export type Draw = Infer<typeof drawValidator>;
+
+/**
+ * What to do when a balance cannot pay: apply what fits (`cap`, the peers' default), apply nothing
+ * (`reject`), or apply all and go below zero (`overflow`; a spend limit still binds).
+ */
+export const onInsufficientValidator = v.union(v.literal("cap"), v.literal("reject"), v.literal("overflow"));
+export type OnInsufficient = Infer<typeof onInsufficientValidator>;
+
+/** Why a check says no. */
+export const refusalValidator = v.union(
+  v.literal("not_included"),
+  v.literal("insufficient"),
+  v.literal("usage_limit"),
+  v.literal("spend_limit"),
+  v.literal("unauthenticated"),
+);
+export type Refusal = Infer<typeof refusalValidator>;
+
+export interface Ask extends Scope {
+  /** Units of the asked feature; below 0 gives back. */
+  units: number;
+}
+
+export interface Outcome<Row extends Balance = Balance> {
+  /** All rows that were given, changed where something was drawn. */
+  rows: Row[];
+  draws: Draw[];
+  applied: number;
+  /** What could not be applied: asked − applied. */
+  uncovered: number;
+  /** An unlimited grant paid: nothing was limited. */
+  unlimited: boolean;
+  /** Why not all was applied; null if it was. */
+  shortage: Refusal | null;
+}
+
+/**
+ * Draws `ask.units` from `given`, which must be advanced to `ask.now`. First every grant down to
+ * zero in burn order; then those that allow overage, up to their limit. Changes nothing it is given.
+ * Throws `invalid_amount` if a result could not be stored exactly.
+ */
+export function draw<Row extends Balance>(
+  given: readonly Row[],
+  ask: Ask,
+  onInsufficient: OnInsufficient,
+): Outcome<Row> {
+  const outcome = ask.units < 0 ? giveBack(given, ask) : new Drawing(given, ask, onInsufficient).outcome();
+  if (onInsufficient === "reject" && outcome.uncovered > 0) {
+    return { ...outcome, rows: [...given], draws: [], applied: 0, uncovered: ask.units };
+  }
+  assertBalanced(given, outcome, ask);
+  return outcome;
+}
+
+/** Whether `ask` could be drawn in full: a dry draw, so that it can never disagree with a real one. */
+export function decide(rows: readonly Balance[], ask: Ask): { allowed: boolean; reason: Refusal | null } {
+  if (burnOrder(rows, ask).length === 0) return { allowed: false, reason: "not_included" };
+  if (ask.units <= 0) return { allowed: true, reason: null };
+  const { shortage } = draw(rows, ask, "reject");
+  return { allowed: shortage === null, reason: shortage };
+}
+
+/** One draw in the making: copies of the rows, and what each pool has paid so far. */
+class Drawing<Row extends Balance> {
+  private readonly rows: Row[];
+  private readonly order: Entry[];
+  private readonly draws: { entry: Entry; amount: Decimal; units: Decimal }[] = [];
+  /** Per pool, because its price is rounded once for the pool and not once for each of its grants. */
+  private readonly paid = new Map<number, { amount: Decimal; units: Decimal }>();
+  private readonly asked: string;
+  private readonly overflows: boolean;
+  private wanted: Decimal;
+  private blockedBy: Refusal | null = null;
+
+  constructor(
+    given: readonly Row[],
+    private readonly ask: Ask,
+    onInsufficient: OnInsufficient,
+  ) {
+    this.rows = given.map(copyOf);
+    this.order = burnOrder(this.rows, ask);
+    this.asked = askedFeature(ask);
+    this.overflows = onInsufficient === "overflow";
+    this.wanted = exact(ask.units);
+  }
+
+  outcome(): Outcome<Row> {
+    const units = exact(this.ask.units);
+    const endless = this.order.find(({ grant }) => grant.unlimited);
+    if (endless !== undefined) {
+      this.take(endless, units, priceOf(units, endless.pool.cost));
+      return this.result(ZERO, true);
+    }
+    const room = this.overflows ? undefined : this.limitRoom(this.asked);
+    const stopped = room === undefined ? ZERO : atLeastZero(units.minus(room));
+    if (stopped.gt(0)) this.blockedBy = "usage_limit";
+    this.wanted = units.minus(stopped);
+    this.drawInOrder();
+    this.returnDust();
+    const uncovered = this.wanted.plus(stopped);
+    if (uncovered.gt(0)) this.blockedBy ??= this.order.length === 0 ? "not_included" : "insufficient";
+    this.count(this.asked, units.minus(uncovered));
+    return this.result(uncovered, false);
+  }
+
+  private drawInOrder(): void {
+    for (const entry of this.order) this.drawFrom(entry, left(entry.grant));
+    const ownOrder = this.order.filter(({ grant }) => grant.rolledFrom === undefined);
+    for (const entry of ownOrder) this.drawFrom(entry, this.overageRoom(entry));
+    if (!this.overflows) return;
+    for (const entry of ownOrder) this.drawFrom(entry, this.overflowRoom(entry));
+  }
+
+  /** Draws what `entry` can pay of what is still wanted; `capacity` in its own unit, undefined if endless. */
+  private drawFrom(entry: Entry, capacity: Decimal | undefined): void {
+    if (this.wanted.eq(0)) return;
+    const paid = this.paid.get(entry.poolIndex) ?? { amount: ZERO, units: ZERO };
+    const needed = priceOf(paid.units.plus(this.wanted), entry.pool.cost).minus(paid.amount);
+    const amount = this.withinLimit(entry, smaller(needed, capacity ?? needed));
+    if (amount.lt(0) || (amount.eq(0) && needed.gt(0))) return;
+    const units = amount.eq(needed)
+      ? this.wanted
+      : unitsFor(paid.amount.plus(amount), entry.pool.cost).minus(paid.units);
+    this.take(entry, units, amount);
+    this.paid.set(entry.poolIndex, { amount: paid.amount.plus(amount), units: paid.units.plus(units) });
+    if (entry.row.featureId !== this.asked) this.count(entry.row.featureId, amount);
+    this.wanted = this.wanted.minus(units);
+  }
+
+  /** A pool that could not pay for all keeps no more than the price of what it did pay for. */
+  private returnDust(): void {
+    for (const [poolIndex, { amount, units }] of this.paid) {
+      const cost = this.ask.pools[poolIndex]?.cost;
+      let dust = amount.minus(priceOf(units, cost));
+      for (const drawn of [...this.draws].reverse()) {
+        if (dust.lte(0)) break;
+        if (drawn.entry.poolIndex !== poolIndex) continue;
+        const back = smaller(dust, drawn.amount);
+        drawn.amount = drawn.amount.minus(back);
+        drawn.entry.grant.used = stored(exact(drawn.entry.grant.used).minus(back));
+        if (drawn.entry.row.featureId !== this.asked) this.count(drawn.entry.row.featureId, back.neg());
+        dust = dust.minus(back);
+      }
+    }
+  }
+
+  private take(entry: Entry, units: Decimal, amount: Decimal): void {
+    entry.grant.used = stored(exact(entry.grant.used).plus(amount));
+    const earlier = this.draws.find((drawn) => drawn.entry.grant === entry.grant);
+    if (earlier === undefined) {
+      this.draws.push({ entry, amount, units });
+    } else {
+      earlier.amount = earlier.amount.plus(amount);
+      earlier.units = earlier.units.plus(units);
+    }
+  }
+
+  /** `amount`, or what the limits of a credit system that pays it still let through. */
+  private withinLimit(entry: Entry, amount: Decimal): Decimal {
+    if (this.overflows || entry.row.featureId === this.asked) return amount;
+    const room = this.limitRoom(entry.row.featureId);
+    if (room === undefined || amount.lte(room)) return amount;
+    this.blockedBy = "usage_limit";
+    return room;
+  }
+
+  /** What a feature's limits still let through; undefined if it has none. */
+  private limitRoom(featureId: string): Decimal | undefined {
+    const rooms = limitsOf(this.rows, featureId, this.ask.entityId).map((limit) =>
+      atLeastZero(exact(limit.max).minus(limit.used)),
+    );
+    return rooms.length === 0 ? undefined : rooms.reduce(smaller);
+  }
+
+  private count(featureId: string, amount: Decimal): void {
+    for (const limit of limitsOf(this.rows, featureId, this.ask.entityId)) {
+      limit.used = stored(exact(limit.used).plus(amount));
+    }
+  }
+
+  /** How far a grant may go beyond what it granted, in its own unit; undefined if without end. */
+  private overageRoom(entry: Entry): Decimal | undefined {
+    const { grant, row } = entry;
+    const governing = governingRow(this.rows, row.featureId, this.ask.entityId, "overage");
+    const control = governing?.overage;
+    if (!(control?.allowed ?? grant.overage !== undefined)) return ZERO;
+    if (control?.max !== undefined) return this.spendRoom(row.featureId, governing!, control.max);
+    return grant.overage?.max === undefined
+      ? undefined
+      : atLeastZero(exact(grant.overage.max).minus(over(grant)));
+  }
+
+  /** Overflow goes below zero whatever the item says; only a spend limit holds it. */
+  private overflowRoom({ row }: Entry): Decimal | undefined {
+    const governing = governingRow(this.rows, row.featureId, this.ask.entityId, "overage");
+    const max = governing?.overage?.max;
+    return max === undefined ? undefined : this.spendRoom(row.featureId, governing!, max);
+  }
+
+  /** A customer's spend limit spans all of his rows, those of his entities included. */
+  private spendRoom(featureId: string, governing: Balance, max: number): Decimal {
+    const spanned = this.rows.filter(
+      (row) =>
+        row.featureId === featureId &&
+        (governing.entityId === undefined || row.entityId === governing.entityId),
+    );
+    const room = atLeastZero(exact(max).minus(total(spanned.flatMap((row) => row.grants.map(over)))));
+    if (room.lt(this.wanted)) this.blockedBy ??= "spend_limit";
+    return room;
+  }
+
+  private result(uncovered: Decimal, unlimited: boolean): Outcome<Row> {
+    return {
+      rows: this.rows,
+      draws: this.draws
+        .filter(({ amount, units }) => amount.gt(0) || units.gt(0))
+        .map(({ entry, amount, units }) => drawOf(entry.grant, amount, units)),
+      applied: stored(exact(this.ask.units).minus(uncovered)),
+      uncovered: stored(uncovered),
+      unlimited,
+      shortage: uncovered.eq(0) ? null : this.blockedBy,
+    };
+  }
+}
+
+/**
+ * Use below zero, by trusted code: repays overage first, then refills in burn order, up to what was
+ * granted. Rollovers are not refilled. What nothing can take is answered as (negative) `uncovered`.
+ */
+function giveBack<Row extends Balance>(given: readonly Row[], ask: Ask): Outcome<Row> {
+  const rows = given.map(copyOf);
+  const order = burnOrder(rows, ask).filter(({ grant }) => grant.rolledFrom === undefined);
+  const returned = new Map<Grant, { amount: Decimal; units: Decimal }>();
+  let giving = exact(ask.units).neg();
+  const refill = (room: (grant: Grant) => Decimal) => {
+    for (const { grant, pool } of order) {
+      const amount = smaller(priceOf(giving, pool.cost), room(grant));
+      if (amount.lte(0)) continue;
+      const units = smaller(giving, unitsFor(amount, pool.cost));
+      grant.used = stored(exact(grant.used).minus(amount));
+      const earlier = returned.get(grant) ?? { amount: ZERO, units: ZERO };
+      returned.set(grant, { amount: earlier.amount.minus(amount), units: earlier.units.minus(units) });
+      giving = giving.minus(units);
+    }
+  };
+  refill((grant) => (grant.unlimited ? ZERO : over(grant)));
+  refill((grant) => atLeastZero(exact(grant.used)));
+  return {
+    rows,
+    draws: [...returned].map(([grant, { amount, units }]) => drawOf(grant, amount, units)),
+    applied: stored(exact(ask.units).plus(giving)),
+    uncovered: stored(giving.neg()),
+    unlimited: false,
+    shortage: null,
+  };
+}
+
+/** What is done about a shortage unless the call says: free seats and storage may go below zero, as Autumn's. */
+export function defaultOnInsufficient(
+  rows: readonly Balance[],
+  scope: Scope,
+  consumable: boolean,
+): OnInsufficient {
+  if (consumable) return "cap";
+  const control = governingRow(rows, askedFeature(scope), scope.entityId, "overage")?.overage;
+  const isPriced = burnOrder(rows, scope).some(({ grant }) => grant.overage ?? grant.prepaid);
+  return control?.allowed === false || isPriced ? "cap" : "overflow";
+}
+
+export function askedFeature(scope: Pick<Scope, "pools">): string {
+  const [own] = scope.pools;
+  assert(own !== undefined, "a call names its feature's own pool first");
+  return own.featureId;
+}
+
+/** The row whose limits or overage control count for a call: the entity's own if it has one, else the customer's. */
+export function governingRow(
+  rows: readonly Balance[],
+  featureId: string,
+  entityId: string | undefined,
+  control: "limits" | "overage",
+): Balance | undefined {
+  const governing = rows.filter((row) => row.featureId === featureId && row[control] !== undefined);
+  const own = entityId === undefined ? undefined : governing.find((row) => row.entityId === entityId);
+  return own ?? governing.find((row) => row.entityId === undefined);
+}
+
+export function limitsOf(rows: readonly Balance[], featureId: string, entityId?: string): Limit[] {
+  return governingRow(rows, featureId, entityId, "limits")?.limits ?? [];
+}
+
+function drawOf(grant: Grant, amount: Decimal, units: Decimal): Draw {
+  const until = lapsesAt(grant);
+  return {
+    grantId: grant.id,
+    amount: stored(amount),
+    units: stored(units),
+    ...(until !== undefined && { until }),
+  };
+}
+
+/** What the rows lost is what the draws say, and the draws pay for what was applied: to the last decimal. */
+export function assertBalanced(
+  before: readonly Balance[],
+  { rows, draws, applied, uncovered }: Outcome,
+  ask: Ask,
+): void {
+  const used = (balances: readonly Balance[]) =>
+    total(balances.flatMap((row) => row.grants.map((grant) => exact(grant.used))));
+  const drawn = total(draws.map(({ amount }) => exact(amount)));
+  assert(used(rows).minus(used(before)).eq(drawn), "the draws are what the grants lost");
+  assert(total(draws.map(({ units }) => exact(units))).eq(applied), "the draws sum to what was applied");
+  assert(exact(applied).plus(uncovered).eq(ask.units), "what is not applied is uncovered");
+}

@@ -1,0 +1,222 @@
+/** Translates definitions of either vocabulary into the catalog's own shapes. Judges nothing but form. */
+import type { Feature, Item, Plan } from "./catalog.js";
+import type {
+  CreditCost,
+  DefinedInterval,
+  DefinedRollover,
+  DefinedTier,
+  FeatureDefinition,
+  ItemDefinition,
+  PlanDefinition,
+  ProductDefinition,
+  ProductItemDefinition,
+} from "./definitions.js";
+import { shown } from "./errors.js";
+import type { Interval } from "./periods.js";
+
+export interface Definitions {
+  features: FeatureDefinition[];
+  plans: (PlanDefinition | ProductDefinition)[];
+}
+
+/**
+ * Finds the definitions in lists, in a module's exports, or in its default export. As Autumn's own
+ * loader does, whatever has a known feature `type` is a feature and whatever else has an `id` is a plan.
+ */
+export function definitionsIn(config: object, problems: string[]): Definitions {
+  if ("features" in config && Array.isArray(config.features)) {
+    return { features: config.features, plans: plansIn(config) };
+  }
+  if ("default" in config && isObject(config.default)) return definitionsIn(config.default, problems);
+  const found: Definitions = { features: [], plans: [] };
+  for (const [name, value] of Object.entries(config)) {
+    if (!isObject(value) || Array.isArray(value)) continue;
+    if ("type" in value && "id" in value) found.features.push(value as FeatureDefinition);
+    else if ("id" in value) found.plans.push(value as PlanDefinition);
+    else if ("featureId" in value || "feature_id" in value || "price" in value)
+      continue; // an item with a name
+    else problems.push(`the export ${shown(name)} is neither a feature (no type) nor a plan (no id)`);
+  }
+  return found;
+}
+
+function plansIn(config: object): Definitions["plans"] {
+  const plans = "plans" in config ? config.plans : "products" in config ? config.products : [];
+  return Array.isArray(plans) ? plans : [];
+}
+
+export function featureOf(definition: FeatureDefinition): Feature {
+  return {
+    id: definition.id,
+    name: definition.name ?? definition.id,
+    type:
+      definition.type === "single_use" || definition.type === "continuous_use" ? "metered" : definition.type,
+    consumable:
+      definition.type === "metered" ? definition.consumable !== false : definition.type !== "continuous_use",
+    eventNames: [...(definition.eventNames ?? [])],
+    creditSchema: schemaOf(definition).map(costOf),
+    archived: definition.archived === true,
+  };
+}
+
+function schemaOf(definition: FeatureDefinition): readonly CreditCost[] {
+  if (definition.type !== "credit_system") return [];
+  return definition.creditSchema ?? definition.credit_schema ?? [];
+}
+
+function costOf(cost: CreditCost): Feature["creditSchema"][number] {
+  if ("metered_feature_id" in cost) {
+    return {
+      featureId: cost.metered_feature_id,
+      creditAmount: cost.credit_cost,
+      featureAmount: cost.feature_amount ?? 1,
+    };
+  }
+  return "creditCost" in cost
+    ? { featureId: cost.meteredFeatureId, creditAmount: cost.creditCost, featureAmount: 1 }
+    : {
+        featureId: cost.meteredFeatureId,
+        creditAmount: cost.creditAmount,
+        featureAmount: cost.featureAmount ?? 1,
+      };
+}
+
+export function planOf(
+  definition: PlanDefinition | ProductDefinition,
+  features: ReadonlyMap<string, Feature>,
+  problems: string[],
+): Plan {
+  const about = `plan ${shown(definition.id)}`;
+  const modern = definition as PlanDefinition;
+  const older = definition as ProductDefinition;
+  const items: Item[] = [];
+  let price: Plan["price"] = modern.price
+    ? { amount: modern.price.amount, every: everyOf(modern.price.interval, modern.price.intervalCount) }
+    : null;
+  for (const defined of definition.items ?? []) {
+    if ("featureId" in defined) {
+      items.push(itemOf(defined, features));
+    } else if (defined.feature_id !== undefined) {
+      items.push(itemOf(modernItem(defined), features));
+    } else if (price === null) {
+      price = { amount: defined.price ?? NaN, every: everyOf(defined.interval, defined.interval_count) };
+    } else {
+      problems.push(`${about} has two prices: keep one`);
+    }
+  }
+  const trial = trialOf(modern, older);
+  return {
+    id: definition.id,
+    name: definition.name ?? definition.id,
+    ...(modern.description != null && { description: modern.description }),
+    group: definition.group ?? "",
+    addOn: modern.addOn ?? older.is_add_on ?? false,
+    autoEnable: modern.autoEnable ?? older.is_default ?? false,
+    price,
+    items,
+    ...(trial !== undefined && { trial }),
+    archived: definition.archived === true,
+  };
+}
+
+function trialOf({ freeTrial }: PlanDefinition, { free_trial }: ProductDefinition): Plan["trial"] {
+  if (freeTrial) {
+    return {
+      length: freeTrial.durationLength,
+      unit: freeTrial.durationType,
+      cardRequired: freeTrial.cardRequired ?? false,
+      uniqueFingerprint: freeTrial.uniqueFingerprint ?? false,
+    };
+  }
+  if (!free_trial) return undefined;
+  return {
+    length: free_trial.length,
+    unit: free_trial.duration,
+    cardRequired: free_trial.card_required ?? false,
+    uniqueFingerprint: free_trial.unique_fingerprint ?? false,
+  };
+}
+
+function modernItem(defined: ProductItemDefinition): ItemDefinition {
+  const isPriced = defined.price !== undefined || defined.tiers !== undefined;
+  return {
+    featureId: defined.feature_id ?? "",
+    ...(defined.included_usage === "inf" ? { unlimited: true } : { included: defined.included_usage ?? 0 }),
+    ...(defined.entity_feature_id !== undefined && { entityFeatureId: defined.entity_feature_id }),
+    reset: { interval: defined.interval ?? null, intervalCount: defined.interval_count },
+    ...(isPriced && {
+      price: {
+        ...(defined.price !== undefined && { amount: defined.price }),
+        ...(defined.tiers && {
+          tiers: defined.tiers.map(({ to, amount, flat_amount }) => ({
+            to,
+            amount,
+            flatAmount: flat_amount,
+          })),
+        }),
+        interval: defined.interval ?? null,
+        intervalCount: defined.interval_count,
+        billingUnits: defined.billing_units,
+        billingMethod: defined.usage_model === "prepaid" ? "prepaid" : "usage_based",
+      },
+    }),
+  };
+}
+
+function itemOf(defined: ItemDefinition, features: ReadonlyMap<string, Feature>): Item {
+  const feature = features.get(defined.featureId);
+  const consumable = feature?.consumable ?? true;
+  const rollover = rolloverOf(defined.rollover);
+  const price = priceOfItem(defined);
+  const reset = defined.reset ?? defined.price;
+  return {
+    featureId: defined.featureId,
+    included: defined.included ?? 0,
+    unlimited: defined.unlimited === true || feature?.type === "boolean",
+    consumable,
+    // What is held is not given back by the calendar.
+    reset: consumable ? everyOf(reset?.interval, reset?.intervalCount) : null,
+    ...(defined.entityFeatureId !== undefined && { entityFeatureId: defined.entityFeatureId }),
+    ...(rollover !== undefined && { rollover }),
+    ...(price !== undefined && { price }),
+  };
+}
+
+function priceOfItem({ price }: ItemDefinition): Item["price"] {
+  if (!price) return undefined;
+  const single: DefinedTier[] = price.amount === undefined ? [] : [{ to: "inf", amount: price.amount }];
+  return {
+    tiers: (price.tiers ?? single).map(({ to, amount, flatAmount }) => ({
+      to,
+      amount,
+      ...(flatAmount !== undefined && { flatAmount }),
+    })),
+    tierBehavior: price.tierBehavior ?? "graduated",
+    billingUnits: price.billingUnits ?? 1,
+    billingMethod: price.billingMethod ?? "usage_based",
+    ...(price.maxPurchase != null && { maxPurchase: price.maxPurchase }),
+    every: everyOf(price.interval, price.intervalCount),
+  };
+}
+
+function rolloverOf(defined: DefinedRollover | null | undefined): Item["rollover"] {
+  if (!defined) return undefined;
+  const expires = defined.expiryDurationType === "month" || defined.expiryDurationLength !== undefined;
+  return {
+    ...(defined.max != null && { max: defined.max }),
+    ...(defined.maxPercentage != null && { percent: defined.maxPercentage }),
+    ...(expires && defined.expiryDurationType !== "forever" && { months: defined.expiryDurationLength ?? 1 }),
+  };
+}
+
+function everyOf(
+  interval: DefinedInterval | undefined,
+  count = 1,
+): { interval: Interval; count: number } | null {
+  if (interval == null || interval === "one_off") return null;
+  return { interval, count };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

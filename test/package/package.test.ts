@@ -1,0 +1,115 @@
+import { execFile } from "node:child_process";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const repository = path.resolve(import.meta.dirname, "../..");
+const workspace = fs.mkdtempSync(path.join(tmpdir(), "convex-tally-"));
+const app = path.join(workspace, "app");
+const installed = path.join(app, "node_modules/convex-tally");
+
+let tarball: string;
+
+beforeAll(async () => {
+  tarball = await pack();
+  await installInApp(tarball);
+});
+
+afterAll(() => {
+  fs.rmSync(workspace, { recursive: true, force: true });
+});
+
+describe("the published package", () => {
+  test("holds its code, its licence and its readme, and nothing else", () => {
+    const expected =
+      /^(package\.json|LICENSE|README\.md|src\/test\.ts|(src|dist)\/(core|component|client|react)\/.*\.(ts|tsx|js|js\.map|d\.ts|d\.ts\.map))$/;
+    const files = filesIn(installed);
+    expect(files.filter((file) => !expected.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.test\./.test(file))).toEqual([]);
+    expect(files).toContain("LICENSE");
+  });
+
+  test("keeps every promise of its package.json", async () => {
+    const { messages, pkg } = await publint({
+      pkgDir: installed,
+      pack: { tarball: new Blob([fs.readFileSync(tarball)]).stream() },
+      strict: true,
+    });
+    const complaints = messages.map((message) => formatMessage(message, pkg));
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe("an app that installs it", () => {
+  beforeAll(async () => {
+    await run("node", [path.join(repository, "example/embedded/codegen.mjs")], app);
+  });
+
+  test("gets the component's types under either spelling of its config", () => {
+    const api = fs.readFileSync(path.join(app, "convex/_generated/api.d.ts"), "utf8");
+    const types = `import("convex-tally/_generated/component.js").ComponentApi`;
+    expect(api).toContain(`tally: ${types}<"tally">`);
+    expect(api).toContain(`second: ${types}<"second">`);
+  });
+
+  test("typechecks", async () => {
+    await run("npx", ["tsc"], app);
+  });
+
+  test("runs, in its own test suite", async () => {
+    await run("npx", ["vitest", "run"], app);
+  });
+});
+
+/** @returns the path of the tarball */
+async function pack(): Promise<string> {
+  await run("npm", ["pack", "--pack-destination", workspace], repository);
+  const [file = ""] = fs
+    .readdirSync(workspace)
+    .filter((name) => name.endsWith(".tgz"));
+  return path.join(workspace, file);
+}
+
+async function installInApp(tarball: string): Promise<void> {
+  fs.cpSync(path.join(import.meta.dirname, "app"), app, { recursive: true });
+  const manifest = {
+    private: true,
+    type: "module",
+    dependencies: { "convex-tally": `file:${tarball}`, ...asHere(["convex"]) },
+    devDependencies: asHere(["@edge-runtime/vm", "convex-test", "typescript", "vite", "vitest"]),
+  };
+  fs.writeFileSync(path.join(app, "package.json"), JSON.stringify(manifest));
+  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], app);
+}
+
+/** The versions that this repository has installed. */
+function asHere(names: string[]): Record<string, string> {
+  const versionOf = (name: string) => {
+    const manifest = path.join(repository, "node_modules", name, "package.json");
+    return (JSON.parse(fs.readFileSync(manifest, "utf8")) as { version: string }).version;
+  };
+  return Object.fromEntries(names.map((name) => [name, versionOf(name)]));
+}
+
+function filesIn(folder: string): string[] {
+  return fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
+}
+
+/** Throws with all that the command printed if it fails. */
+async function run(command: string, args: string[], cwd: string): Promise<void> {
+  try {
+    await promisify(execFile)(command, args, { cwd });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(" ")} failed:\n${stdout}${stderr}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,85 @@
+import {
+  defineConfig,
+  type TestProjectInlineConfiguration,
+} from "vitest/config";
+
+type ProjectConfig = NonNullable<TestProjectInlineConfiguration["test"]>;
+
+/** The runtime of Convex functions, as near as Node comes to it. */
+const convexRuntime: ProjectConfig = {
+  environment: "edge-runtime",
+  // It finds the functions of a suite that passes none by a glob of its own,
+  // which Vite expands only in what it transforms.
+  server: { deps: { inline: ["convex-test"] } },
+};
+
+/** Packing, installing and compiling take what they take. */
+const slow = { testTimeout: 180_000, hookTimeout: 180_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "core",
+          include: ["test/core/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          name: "component",
+          include: [
+            "test/component/**/*.test.ts",
+            "test/footprint/**/*.test.ts",
+          ],
+          ...convexRuntime,
+        },
+      },
+      {
+        test: {
+          name: "app",
+          include: ["test/app/**/*.test.ts", "test/oracle/**/*.test.ts"],
+          ...convexRuntime,
+        },
+      },
+      {
+        test: {
+          name: "types",
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            tsconfig: "test/types/tsconfig.json",
+            include: ["test/types/**/*.test-d.ts"],
+          },
+        },
+      },
+      {
+        test: {
+          name: "package",
+          include: ["test/package/*.test.ts"],
+          ...slow,
+        },
+      },
+      {
+        test: {
+          name: "bench",
+          include: ["test/bench/**/*.test.ts"],
+          ...convexRuntime,
+          ...slow,
+        },
+      },
+    ],
+    coverage: {
+      provider: "v8",
+      include: ["src/**"],
+      // Types alone, and the entry that only a user's own suite can import.
+      exclude: ["**/_generated/**", "src/test.ts"],
+      reporter: ["text-summary", "json-summary"],
+      thresholds: {
+        "src/core/**": { lines: 95, branches: 95 },
+        "src/component/**": { lines: 90, branches: 90 },
+      },
+    },
+  },
+});
