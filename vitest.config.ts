@@ -1,7 +1,4 @@
-import {
-  defineConfig,
-  type TestProjectInlineConfiguration,
-} from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 type ProjectConfig = NonNullable<TestProjectInlineConfiguration["test"]>;
 
@@ -28,10 +25,7 @@ export default defineConfig({
       {
         test: {
           name: "component",
-          include: [
-            "test/component/**/*.test.ts",
-            "test/footprint/**/*.test.ts",
-          ],
+          include: ["test/component/**/*.test.ts", "test/footprint/**/*.test.ts"],
           ...convexRuntime,
         },
       },

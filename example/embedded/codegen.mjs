@@ -40,8 +40,6 @@ if (options.check && changes.length > 0) {
   process.exit(1);
 }
 applyChanges(project, copy, changes);
-console.log(
-  changes.length > 0 ? "Generated." : "Generated code is up to date.",
-);
+console.log(changes.length > 0 ? "Generated." : "Generated code is up to date.");
 // Modules of the app have run here, and may have left timers.
 process.exit(0);

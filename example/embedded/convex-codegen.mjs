@@ -31,9 +31,7 @@ export async function generate(project) {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (
-    server.address()
-  );
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   try {
     return await runCli(project, `http://127.0.0.1:${port}`);
   } finally {
@@ -50,25 +48,13 @@ async function runCli(project, url) {
   const cli = path.join(project, "node_modules/convex/bin/main.js");
   const child = spawn(
     process.execPath,
-    [
-      cli,
-      "codegen",
-      "--typecheck",
-      "disable",
-      "--url",
-      url,
-      "--admin-key",
-      "-",
-    ],
+    [cli, "codegen", "--typecheck", "disable", "--url", url, "--admin-key", "-"],
     { cwd: project, env: offline(process.env), timeout: TIMEOUT_MS },
   );
   process.once("exit", () => child.kill());
 
   const closed = once(child, "close");
-  const printed = await Promise.all([
-    buffer(child.stdout),
-    buffer(child.stderr),
-  ]);
+  const printed = await Promise.all([buffer(child.stdout), buffer(child.stderr)]);
   const [exitCode] = await closed;
   return { succeeded: exitCode === 0, output: printed.join("") };
 }
@@ -79,9 +65,7 @@ async function runCli(project, url) {
  * and with `CI`, which keeps the CLI from reporting to its makers
  */
 function offline(environment) {
-  const others = Object.entries(environment).filter(
-    ([name]) => !name.startsWith("CONVEX_"),
-  );
+  const others = Object.entries(environment).filter(([name]) => !name.startsWith("CONVEX_"));
   return { ...Object.fromEntries(others), CI: "1" };
 }
 
@@ -97,11 +81,7 @@ async function answer(project, request, response) {
       case "/api/get_config_hashes":
         return reply(response, 200, EMPTY_DEPLOYMENT);
       case "/api/deploy2/start_push":
-        return reply(
-          response,
-          200,
-          await analyzePush(decode(request, body), project),
-        );
+        return reply(response, 200, await analyzePush(decode(request, body), project));
       default:
         return reply(response, 404, {
           code: "NotFound",

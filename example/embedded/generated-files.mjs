@@ -25,11 +25,7 @@ export function compareGenerated(project, fresh) {
     .sort()
     .map((file) => ({
       file,
-      state: !present.has(file)
-        ? "missing"
-        : expected.has(file)
-          ? "stale"
-          : "extra",
+      state: !present.has(file) ? "missing" : expected.has(file) ? "stale" : "extra",
     }));
 }
 
@@ -54,9 +50,7 @@ export function applyChanges(project, fresh, changes) {
 function generatedFolders(root) {
   return entriesUnder(root)
     .filter((entry) => entry.isDirectory() && entry.name === "_generated")
-    .map((entry) =>
-      path.relative(root, path.join(entry.parentPath, entry.name)),
-    );
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
 }
 
 /**
@@ -69,12 +63,7 @@ function contentsByFile(root, folders) {
     .flatMap((folder) => entriesUnder(path.join(root, folder)))
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name));
-  return new Map(
-    files.map((file) => [
-      path.relative(root, file),
-      fs.readFileSync(file, "utf8"),
-    ]),
-  );
+  return new Map(files.map((file) => [path.relative(root, file), fs.readFileSync(file, "utf8")]));
 }
 
 /** @param {string} folder */

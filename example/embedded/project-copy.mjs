@@ -21,11 +21,7 @@ export function copyProject(project) {
     recursive: true,
     filter: (file) => file === project || isSource(path.basename(file)),
   });
-  fs.symlinkSync(
-    path.join(project, "node_modules"),
-    path.join(copy, "node_modules"),
-    "dir",
-  );
+  fs.symlinkSync(path.join(project, "node_modules"), path.join(copy, "node_modules"), "dir");
   return copy;
 }
 

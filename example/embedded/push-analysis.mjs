@@ -149,9 +149,7 @@ function inStoredOrder(json) {
 
 /** @param {Record<string, unknown>} fields */
 function sorted(fields) {
-  return Object.fromEntries(
-    Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
+  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The part of the answer that tells of the deployment's state. */

@@ -5,11 +5,7 @@ import type {
   GenericSchema,
   SchemaDefinition,
 } from "convex/server";
-import {
-  conflictsWith,
-  footprintOf,
-  transactionCost,
-} from "../footprint/recorder.js";
+import { conflictsWith, footprintOf, transactionCost } from "../footprint/recorder.js";
 import type { Footprint, TransactionCost } from "../footprint/recorder.js";
 
 /** A deployment with everything that is measured mounted in it. */
@@ -18,9 +14,7 @@ export type Deployment = TestConvex<AppSchema>;
 type AppSchema = SchemaDefinition<GenericSchema, boolean>;
 
 /** The context of the app's mutation that an operation is part of. */
-export type AppCtx = GenericMutationCtx<
-  DataModelFromSchemaDefinition<AppSchema>
->;
+export type AppCtx = GenericMutationCtx<DataModelFromSchemaDefinition<AppSchema>>;
 
 /** One thing that an app does in its own transaction. */
 export interface Operation {
@@ -46,10 +40,7 @@ export interface Measurement {
 const CALLS = 20;
 
 /** Measures an operation in a fresh deployment. */
-export async function measure(
-  t: Deployment,
-  { name, prepare, operation }: Operation,
-): Promise<Measurement> {
+export async function measure(t: Deployment, { name, prepare, operation }: Operation): Promise<Measurement> {
   await prepare(t);
   const footprints: Footprint[] = [];
   for (let call = 0; call < CALLS; call++) {
@@ -57,9 +48,7 @@ export async function measure(
   }
   const costs: TransactionCost[] = [];
   for (let call = 0; call < CALLS; call++) {
-    costs.push(
-      await transactionCost(t, "mutation", (ctx) => operation(ctx, call)),
-    );
+    costs.push(await transactionCost(t, "mutation", (ctx) => operation(ctx, call)));
   }
   return {
     name,
@@ -73,9 +62,7 @@ function selfConflict(footprints: Footprint[]): SelfConflict {
   const pairs = footprints.flatMap((one, position) =>
     footprints.slice(position + 1).map((other) => [one, other] as const),
   );
-  const conflicting = pairs.filter(
-    ([one, other]) => conflictsWith(one, other).length > 0,
-  );
+  const conflicting = pairs.filter(([one, other]) => conflictsWith(one, other).length > 0);
   if (conflicting.length === 0) {
     return "no";
   }

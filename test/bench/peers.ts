@@ -71,9 +71,7 @@ async function fillShards(t: Deployment) {
   }
 }
 
-const aggregate = new DirectAggregate<{ Key: number; Id: string }>(
-  components.aggregate,
-);
+const aggregate = new DirectAggregate<{ Key: number; Id: string }>(components.aggregate);
 
 async function fillAggregate(t: Deployment) {
   for (let first = 0; first < AGGREGATE_ITEMS; first += ITEMS_PER_TRANSACTION) {

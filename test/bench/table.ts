@@ -15,18 +15,11 @@ const HEADER = [
 /** Lines of plain text, a row per measurement, with the mean over its calls. */
 export function table(measurements: readonly Measurement[]): string {
   const rows = [HEADER, ...measurements.map(cells)];
-  const widths = HEADER.map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
+  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) => line(row, widths)).join("\n");
 }
 
-function cells({
-  name,
-  costs,
-  crossings,
-  conflictsWithItself,
-}: Measurement): string[] {
+function cells({ name, costs, crossings, conflictsWithItself }: Measurement): string[] {
   const mean = (metric: keyof TransactionCost) =>
     rounded(costs.reduce((sum, cost) => sum + cost[metric], 0) / costs.length);
   return [
@@ -45,9 +38,7 @@ function cells({
 function line(row: readonly string[], widths: readonly number[]): string {
   return row
     .map((cell, column) =>
-      column === 0
-        ? cell.padEnd(widths[column] ?? 0)
-        : cell.padStart(widths[column] ?? 0),
+      column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
     )
     .join("  ");
 }

@@ -74,7 +74,15 @@ function smallestApp() {
     resolveDir: path.join(root, "convex"),
     loader: "ts",
     contents: `
-      import { mutationGeneric } from "convex/server";
+      import { actionGeneric, componentsGeneric, mutationGeneric, queryGeneric } from "convex/server";
+      import { defineCatalog, Tally } from "../src/client/index.js";
+
+      const tally = new Tally(componentsGeneric().tally, {
+        catalog: defineCatalog({ features: [{ id: "messages", type: "metered" }], plans: [] }),
+        identify: async () => null,
+      });
+      const { userMutation } = tally.builders({ query: queryGeneric, mutation: mutationGeneric, action: actionGeneric });
+      export const send = userMutation({ meter: { featureId: "messages" }, handler: async () => null });
     `,
   } as const;
 }
@@ -88,18 +96,13 @@ function modulesIn(folder: string): string[] {
 }
 
 function bytesOf(metafile: Metafile): number {
-  return Object.values(metafile.outputs).reduce(
-    (sum, output) => sum + output.bytes,
-    0,
-  );
+  return Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
 }
 
 /** Ours only: a package's own are not reached unless they are called. */
 function dynamicImports({ inputs }: Metafile): string[] {
   return Object.entries(inputs)
     .filter(([file]) => !file.includes("node_modules/"))
-    .filter(([, { imports }]) =>
-      imports.some(({ kind }) => kind === "dynamic-import"),
-    )
+    .filter(([, { imports }]) => imports.some(({ kind }) => kind === "dynamic-import"))
     .map(([file]) => file);
 }
