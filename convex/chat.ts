@@ -53,18 +53,29 @@ export const generate = userAction({
 
 const models = { basic: "basic_model", premium: "premium_model" } as const;
 
-/** Asks one of two models, both paid from one pool of credits: the meter follows the argument. */
+/**
+ * Asks one of two models, both paid from one pool of credits. A request that comes twice is charged
+ * once and answered from the first time.
+ */
 export const ask = userMutation({
   args: {
     model: v.union(v.literal("basic"), v.literal("premium")),
     prompt: v.string(),
     requestId: v.string(),
   },
-  meter: ({ model, requestId }) => ({ featureId: models[model], idempotencyKey: `ask:${requestId}` }),
   returns: v.object({ text: v.string() }),
-  handler: async (ctx, { prompt }) => {
+  handler: async (ctx, { model, prompt, requestId }) => {
+    const { replayed } = await ctx.consume({ featureId: models[model], idempotencyKey: `ask:${requestId}` });
+    const userId = ctx.identity?.customerId ?? "";
+    if (replayed) {
+      const answered = await ctx.db
+        .query("messages")
+        .withIndex("by_request", (q) => q.eq("userId", userId).eq("requestId", requestId))
+        .unique();
+      return { text: answered?.text ?? "" };
+    }
     const { text } = await complete(prompt);
-    await ctx.db.insert("messages", { userId: ctx.identity?.customerId ?? "", author: "assistant", text });
+    await ctx.db.insert("messages", { userId, author: "assistant", text, requestId });
     return { text };
   },
 });

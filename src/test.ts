@@ -3,7 +3,7 @@ import type { TestConvex } from "convex-test";
 import type { GenericSchema, SchemaDefinition } from "convex/server";
 import schema from "./component/schema.js";
 
-const modules = import.meta.glob("./component/**/*.ts");
+const modules = import.meta.glob(["./component/**/*.ts", "!**/convex.config.ts"]);
 
 /**
  * Mounts the component in a suite that runs on convex-test.

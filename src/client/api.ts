@@ -3,14 +3,12 @@ import { queryGeneric, type RegisteredQuery } from "convex/server";
 import { v, type ObjectType, type PropertyValidators } from "convex/values";
 import { assertId } from "../core/arguments.js";
 import type { Catalog, Plan } from "../core/catalog.js";
-import { advanceAll } from "../core/advance.js";
-import { summarize, type Summary } from "../core/answers.js";
-import { startingBalances } from "../core/plans.js";
+import type { Summary } from "../core/answers.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import type { CheckAnswer } from "./answers.js";
 import type { IdentifyContext, QueryContext } from "./contexts.js";
 import type { Identity } from "./identity.js";
-import type { QueryVerbs } from "./verbs.js";
+import { defaultPlans, type QueryVerbs } from "./verbs.js";
 
 /** Who is signed in, for a page that shows him. */
 export interface CustomerView {
@@ -99,7 +97,7 @@ export function browserApi<Scope extends PropertyValidators>(doors: Doors): Brow
         ? null
         : await verbs(ctx, identity).check({
             featureId: String(featureId),
-            requiredBalance: requiredBalance as number | undefined,
+            requiredBalance: requiredBalance,
           });
     },
   });
@@ -124,8 +122,8 @@ export function browserApi<Scope extends PropertyValidators>(doors: Doors): Brow
       const found = await ctx.runQuery(component.events.list, {
         customerId: identity.customerId,
         featureId,
-        cursor: cursor as string | null | undefined,
-        limit: limit as number | undefined,
+        cursor: cursor,
+        limit: limit,
       });
       return { page: found.page.map(eventView), cursor: found.cursor };
     },
@@ -141,7 +139,7 @@ export function browserApi<Scope extends PropertyValidators>(doors: Doors): Brow
         .map((plan) => planView(plan, current));
     },
   });
-  return { customer, check, balances, events, plans } as BrowserApi<Scope>;
+  return { customer, check, balances, events, plans };
 }
 
 async function currentPlans(
@@ -162,25 +160,13 @@ async function balancesOf(
   catalog: Catalog,
   { customerId, entityId }: Identity,
 ): Promise<BalanceView[]> {
-  const { page } = await ctx.runQuery(component.balances.list, { customerId, limit: SHOWN_BALANCES });
-  const own = page.filter((row) => row.entityId === undefined || row.entityId === entityId);
-  if (page.length > 0 || (await ctx.runQuery(component.customers.get, { customerId })) !== null) return own;
-  return startingViews(catalog);
-}
-
-/** What a customer who has never written will start with. */
-function startingViews(catalog: Catalog): BalanceView[] {
-  const at = Date.now();
-  let last = 0;
-  const start = { now: at, anchor: at, nextGrantId: () => `g${++last}` };
-  const { rows, now } = advanceAll(
-    startingBalances(catalog.defaultPlans(), start, ({ id }) => id),
-    at,
-  );
-  return rows.map((row) => ({
-    featureId: row.featureId,
-    ...summarize([row], { pools: [{ featureId: row.featureId }], now }),
-  }));
+  const provision = { plans: await defaultPlans(catalog) };
+  const { page } = await ctx.runQuery(component.balances.list, {
+    customerId,
+    provision,
+    limit: SHOWN_BALANCES,
+  });
+  return page.filter((row) => row.entityId === undefined || row.entityId === entityId);
 }
 
 function eventView(event: EventView & Record<string, unknown>): EventView {

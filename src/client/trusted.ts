@@ -95,7 +95,7 @@ export class Customers {
   /** Removes the customer and everything of his, in scheduled batches. Throws `customer_not_found`. */
   async remove(ctx: MutationContext, { customerId }: { customerId: string }) {
     assertId(customerId, "customerId");
-    return await ctx.runMutation(this.component.customers.remove, { customerId });
+    return await ctx.runMutation(this.component.removal.start, { customerId });
   }
 }
 

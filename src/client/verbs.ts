@@ -1,8 +1,7 @@
 /** The verbs of one customer, as functions get them on their context. */
-import { answer, type Decision } from "../core/answers.js";
+import type { Decision } from "../core/answers.js";
 import type { Catalog, CatalogIds, Plan } from "../core/catalog.js";
-import { assert, shown, tallyError, type TallyError } from "../core/errors.js";
-import { startingBalances } from "../core/plans.js";
+import { assert, tallyError, type TallyError } from "../core/errors.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import { checkAnswer, unauthenticatedAnswer, type CheckAnswer } from "./answers.js";
 import type { MutationContext, QueryContext } from "./contexts.js";
@@ -120,28 +119,12 @@ async function decide(
   asks: Ask[],
 ): Promise<Decision[]> {
   const result = await ctx.runQuery(component.usage.check, { customerId, asks });
-  return result.kind === "answered" ? result.answers : decideAsNew(catalog, asks);
-}
-
-/** A customer who has never written is answered as if he had the default plans: his first write gives them. */
-function decideAsNew(catalog: Catalog, asks: readonly Ask[]): Decision[] {
-  const now = Date.now();
-  let last = 0;
-  const rows = startingBalances(
-    catalog.defaultPlans(),
-    { now, anchor: now, nextGrantId: () => `g${++last}` },
-    (plan) => plan.id,
-  );
-  return asks.map((ask) => {
-    if (ask.entityId !== undefined) {
-      throw tallyError(
-        "entity_not_found",
-        `The customer has no entity ${shown(ask.entityId)}. Create it first with entities.create.`,
-        { entityId: ask.entityId },
-      );
-    }
-    return answer(rows, { ...ask, now });
-  });
+  if (result.kind === "answered") return result.answers;
+  // He has never written: answered as if he had the default plans, which his first write gives him.
+  const provision = { plans: await defaultPlans(catalog) };
+  const second = await ctx.runQuery(component.usage.check, { customerId, asks, provision });
+  assert(second.kind === "answered", "a customer who is provisioned is known");
+  return second.answers;
 }
 
 async function checkAndSend(

@@ -3,10 +3,9 @@ import { planValidator, type Plan } from "../core/catalog.js";
 import { assertId } from "../core/arguments.js";
 import { shown, tallyError } from "../core/errors.js";
 import { startingBalances } from "../core/plans.js";
-import { internal } from "./_generated/api.js";
 import type { Doc } from "./_generated/dataModel.js";
-import { internalMutation, mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { saveRows, type Row } from "./balances.js";
+import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
+import { saveRows, type Row } from "./rows.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { IdSource } from "./ids.js";
 import { insertSubscription } from "./planVersions.js";
@@ -53,31 +52,40 @@ export async function getCustomer(ctx: QueryCtx, customerId: string): Promise<Do
   );
 }
 
-/**
- * Begins a customer with the default plans, and answers his balances. They are not stored yet: the
- * use that brought him here changes them first, and stores them then.
- */
-export async function provisionCustomer(
-  ctx: MutationCtx,
-  customerId: string,
-  { plans, name, email }: Provision,
-  now: number,
-): Promise<Row[]> {
+/** A customer who is about to begin: nothing of him is stored before it is known that anything will be. */
+export interface Beginning {
+  customerId: string;
+  provision: Provision;
+  now: number;
+  /** What the default plans give him. */
+  rows: Row[];
+  subscriptionIds: ReadonlyMap<string, string>;
+  lastNumber: number;
+}
+
+export function beginCustomer(customerId: string, provision: Provision, now: number): Beginning {
   assertId(customerId, "customerId");
   const ids = new IdSource(0);
-  const subscriptions = new Map(plans.map(({ plan }) => [plan.id, ids.next("s")]));
-  const sourceOf = (plan: Plan) => subscriptions.get(plan.id) ?? "";
+  const plans = provision.plans.map(({ plan }) => plan);
+  const subscriptionIds = new Map(plans.map((plan) => [plan.id, ids.next("s")]));
   const rows = startingBalances(
-    plans.map(({ plan }) => plan),
+    plans,
     { now, anchor: now, nextGrantId: () => ids.next("g") },
-    sourceOf,
+    (plan) => subscriptionIds.get(plan.id) ?? "",
   );
-  await ctx.db.insert("customers", { customerId, name, email, lastNumber: ids.last });
-  for (const { plan, version } of plans) {
-    await insertSubscription(ctx, { customerId, subscriptionId: sourceOf(plan), plan, version, anchor: now });
+  return { customerId, provision, now, rows, subscriptionIds, lastNumber: ids.last };
+}
+
+/** Stores a customer who begins: all but his rows, which whoever changes them stores. */
+export async function storeBeginning(ctx: MutationCtx, beginning: Beginning): Promise<void> {
+  const { customerId, provision, now, subscriptionIds, lastNumber } = beginning;
+  const { name, email } = provision;
+  await ctx.db.insert("customers", { customerId, name, email, lastNumber });
+  for (const { plan, version } of provision.plans) {
+    const subscriptionId = subscriptionIds.get(plan.id) ?? "";
+    await insertSubscription(ctx, { customerId, subscriptionId, plan, version, anchor: now });
     await ctx.db.insert("events", { customerId, kind: "plan", planId: plan.id, value: 0, draws: [] });
   }
-  return rows;
 }
 
 /** The customer with the default plans, whether he was there before or not. */
@@ -86,8 +94,9 @@ export const create = mutation({
   returns: customerValidator,
   handler: async (ctx, { customerId, provision }) => {
     if ((await findCustomer(ctx, customerId)) === null) {
-      const rows = await provisionCustomer(ctx, customerId, provision, Date.now());
-      await saveRows(ctx, customerId, rows, []);
+      const beginning = beginCustomer(customerId, provision, Date.now());
+      await storeBeginning(ctx, beginning);
+      await saveRows(ctx, customerId, beginning.rows, []);
     }
     return shownCustomer(await getCustomer(ctx, customerId));
   },
@@ -133,70 +142,3 @@ export const update = mutation({
     return shownCustomer(await getCustomer(ctx, customerId));
   },
 });
-
-/** Documents deleted in one transaction: well within its limits, whatever their size. */
-const REMOVAL_BATCH = 500;
-
-/**
- * Removes a customer and all that belongs to him, in batches: the rest is scheduled. His record
- * goes last, so that nothing of him begins anew while the removal is under way.
- */
-export const remove = mutation({
-  args: { customerId: v.string() },
-  returns: v.object({ done: v.boolean() }),
-  handler: async (ctx, { customerId }) => {
-    await getCustomer(ctx, customerId);
-    return { done: await removeBatch(ctx, customerId) };
-  },
-});
-
-export const continueRemoval = internalMutation({
-  args: { customerId: v.string() },
-  returns: v.null(),
-  handler: async (ctx, { customerId }) => {
-    await removeBatch(ctx, customerId);
-    return null;
-  },
-});
-
-async function removeBatch(ctx: MutationCtx, customerId: string): Promise<boolean> {
-  let room = REMOVAL_BATCH;
-  const owned = [
-    () =>
-      ctx.db
-        .query("balances")
-        .withIndex("by_owner", (q) => q.eq("customerId", customerId))
-        .take(room),
-    () =>
-      ctx.db
-        .query("events")
-        .withIndex("by_customer", (q) => q.eq("customerId", customerId))
-        .take(room),
-    () =>
-      ctx.db
-        .query("charges")
-        .withIndex("by_customer", (q) => q.eq("customerId", customerId))
-        .take(room),
-    () =>
-      ctx.db
-        .query("entities")
-        .withIndex("by_entity", (q) => q.eq("customerId", customerId))
-        .take(room),
-    () =>
-      ctx.db
-        .query("subscriptions")
-        .withIndex("by_customer", (q) => q.eq("customerId", customerId))
-        .take(room),
-  ];
-  for (const find of owned) {
-    const documents = await find();
-    for (const { _id } of documents) await ctx.db.delete(_id);
-    room -= documents.length;
-    if (room > 0) continue;
-    await ctx.scheduler.runAfter(0, internal.customers.continueRemoval, { customerId });
-    return false;
-  }
-  const customer = await findCustomer(ctx, customerId);
-  if (customer !== null) await ctx.db.delete("customers", customer._id);
-  return true;
-}

@@ -5,7 +5,7 @@ import { addGrant, emptyBalance } from "../core/balances.js";
 import { grantOf } from "../core/plans.js";
 import { tallyError } from "../core/errors.js";
 import { mutation, query } from "./_generated/server.js";
-import { loadRow, MAX_ENTITIES, saveRows, type Row } from "./balances.js";
+import { loadRow, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { getCustomer } from "./customers.js";
 import { IdSource } from "./ids.js";

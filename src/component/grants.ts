@@ -3,7 +3,7 @@ import { summaryFields, summarize } from "../core/answers.js";
 import type { Grant } from "../core/balances.js";
 import { nextBoundary, intervalValidator } from "../core/periods.js";
 import { mutation } from "./_generated/server.js";
-import { assertEntity } from "./balances.js";
+import { assertEntity } from "./rows.js";
 import { getCustomer } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";

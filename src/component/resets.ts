@@ -6,7 +6,7 @@ import { v } from "convex/values";
 import { advance } from "../core/advance.js";
 import { internal } from "./_generated/api.js";
 import { internalMutation, type MutationCtx } from "./_generated/server.js";
-import { saveRows } from "./balances.js";
+import { saveRows } from "./rows.js";
 
 /** Rows taken from the index at a time; the budget is looked at in between. */
 const BATCH = 64;

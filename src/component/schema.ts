@@ -84,6 +84,7 @@ export default defineSchema({
 
   /** Appended by whatever moves an amount, never changed. Read by lists, and by a repeated key. */
   events: defineTable(eventFields)
+    // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- listed by time, whatever the feature
     .index("by_customer", ["customerId"])
     .index("by_feature", ["customerId", "featureId"])
     .index("by_key", ["customerId", "key"]),

@@ -5,7 +5,7 @@ import { planValidator, type Item, type Plan } from "../core/catalog.js";
 import { changeGrants, grantOf, isTopUp, isUpgrade } from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { assertEntity, loadRow, MAX_ENTITIES, saveRows, type Row } from "./balances.js";
+import { assertEntity, loadRow, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { getCustomer } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";

@@ -13,8 +13,15 @@ import {
 import { tallyError } from "../core/errors.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { assertEntity, loadRows, saveRows, type Row } from "./balances.js";
-import { findCustomer, provisionCustomer, provisionValidator } from "./customers.js";
+import { assertEntity, entityNotFound, loadRows, saveRows, type Row } from "./rows.js";
+import {
+  beginCustomer,
+  findCustomer,
+  provisionValidator,
+  storeBeginning,
+  type Beginning,
+  type Provision,
+} from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { propertyValidator } from "./schema.js";
 
@@ -32,7 +39,12 @@ const askFields = {
   entityId: v.optional(v.string()),
   units: v.number(),
 };
-const checkArgs = v.object({ customerId: v.string(), asks: v.array(v.object(askFields)) });
+const checkArgs = v.object({
+  customerId: v.string(),
+  asks: v.array(v.object(askFields)),
+  /** Given when the component has answered `unknown_customer`: he is answered as if he had begun. */
+  provision: v.optional(provisionValidator),
+});
 
 const unknownCustomerValidator = v.object({ kind: v.literal("unknown_customer") });
 
@@ -46,9 +58,13 @@ export const check = query({
   handler: checkHandler,
 });
 
-export async function checkHandler(ctx: QueryCtx, { customerId, asks }: Infer<typeof checkArgs>) {
+export async function checkHandler(ctx: QueryCtx, { customerId, asks, provision }: Infer<typeof checkArgs>) {
   for (const { units } of asks) assertAmount(units, "requiredBalance", { negative: true });
-  const working = await WorkingRows.load(ctx, customerId, asks, Date.now());
+  const now = Date.now();
+  const beginning = await beginningOf(ctx, customerId, asks, provision, now);
+  const working = beginning
+    ? new WorkingRows(beginning.rows, now)
+    : await WorkingRows.load(ctx, customerId, asks, now);
   if (working === null) return { kind: "unknown_customer" as const };
   const answers = asks.map((ask) => {
     const scope = working.scope(ask);
@@ -116,13 +132,11 @@ export async function trackHandler(
   if (fresh.length === 0) return applied(earlier.map((event) => replayed(event)));
 
   const now = Date.now();
-  const working =
-    (await WorkingRows.load(ctx, customerId, fresh, now)) ??
-    (provision && new WorkingRows(await provisionCustomer(ctx, customerId, provision, now), now, true));
-  if (working === undefined) return { kind: "unknown_customer" as const };
-  if (working.isNew)
-    for (const { entityId } of fresh)
-      if (entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+  const beginning = await beginningOf(ctx, customerId, fresh, provision, now);
+  const working = beginning
+    ? new WorkingRows(beginning.rows, now)
+    : await WorkingRows.load(ctx, customerId, fresh, now);
+  if (working === null) return { kind: "unknown_customer" as const };
 
   const outcomes: { request: Request; outcome: Outcome<Row>; decision: Infer<typeof decisionValidator> }[] =
     [];
@@ -136,7 +150,8 @@ export async function trackHandler(
     working.apply(outcome);
     outcomes.push({ request, outcome, decision: answer(working.rows, ask) });
   }
-  await working.save(ctx, customerId);
+  if (beginning !== null) await storeBeginning(ctx, beginning);
+  await working.save(ctx, customerId, beginning !== null);
 
   const results: Tracked[] = [];
   for (const [index, request] of requests.entries()) {
@@ -146,6 +161,19 @@ export async function trackHandler(
     else if (done !== undefined) results.push(await record(ctx, customerId, done));
   }
   return applied(results);
+}
+
+/** The customer's beginning, if this is it. He has no entities then. */
+async function beginningOf(
+  ctx: QueryCtx,
+  customerId: string,
+  asks: readonly AskArgs[],
+  provision: Provision | undefined,
+  now: number,
+): Promise<Beginning | null> {
+  if (provision === undefined || (await findCustomer(ctx, customerId)) !== null) return null;
+  for (const { entityId } of asks) if (entityId !== undefined) throw entityNotFound(customerId, entityId);
+  return beginCustomer(customerId, provision, now);
 }
 
 const applied = (results: Tracked[]) => ({ kind: "applied" as const, results });
@@ -244,12 +272,7 @@ class WorkingRows {
   private readonly closed: ClosedPeriod[];
   private readonly changed = new Set<string>();
 
-  constructor(
-    stored: Row[],
-    at: number,
-    /** The customer began with this call: all of his rows are to be stored. */
-    readonly isNew: boolean,
-  ) {
+  constructor(stored: Row[], at: number) {
     const advanced = advanceAll(stored, at);
     this.rows = advanced.rows;
     this.now = advanced.now;
@@ -270,7 +293,7 @@ class WorkingRows {
     const unseen = new Set(asks.flatMap(({ entityId }) => entityId ?? []));
     for (const { entityId } of rows) if (entityId !== undefined) unseen.delete(entityId);
     for (const entityId of unseen) await assertEntity(ctx, customerId, entityId);
-    return new WorkingRows(rows, at, false);
+    return new WorkingRows(rows, at);
   }
 
   /** The rows that an ask may look at are the working rows; its instant is theirs. */
@@ -288,8 +311,8 @@ class WorkingRows {
   }
 
   /** Stores the rows that were drawn from; a row that only time has changed is left to its next use. */
-  async save(ctx: MutationCtx, customerId: string): Promise<void> {
-    const changed = this.isNew ? this.rows : this.rows.filter((row) => this.changed.has(rowKey(row)));
+  async save(ctx: MutationCtx, customerId: string, all: boolean): Promise<void> {
+    const changed = all ? this.rows : this.rows.filter((row) => this.changed.has(rowKey(row)));
     const closed = this.closed.filter((period) => changed.some((row) => rowKey(row) === rowKey(period)));
     await saveRows(ctx, customerId, changed, closed);
   }

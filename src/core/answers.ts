@@ -1,5 +1,5 @@
 /** What is told of balances: exact inside, shown in the units of the feature that was asked for. */
-import { v, type Infer } from "convex/values";
+import { v, type Infer, type ObjectType } from "convex/values";
 import { displayed, exact, total, unitsFor, type Decimal } from "./amounts.js";
 import { left, over, type Balance } from "./balances.js";
 import { askedFeature, decide, governingRow, refusalValidator, type Ask } from "./draws.js";
@@ -39,8 +39,7 @@ export const summaryFields = {
   nextResetAt: v.union(v.number(), v.null()),
   breakdown: v.array(breakdownValidator),
 };
-const summaryValidator = v.object(summaryFields);
-export type Summary = Infer<typeof summaryValidator>;
+export type Summary = ObjectType<typeof summaryFields>;
 
 /** The answer to a check. */
 export const decisionValidator = v.object({

@@ -4,7 +4,7 @@ import { MAX_INSTANT } from "./periods.js";
 
 export const MAX_ID_LENGTH = 255;
 /** C0 and C1 controls, and what would split a line of a log. */
-// eslint-disable-next-line no-control-regex -- these are what it is to find
+
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 /** Throws `invalid_argument` unless `id` is a string of 1 to 255 characters, none of them a control, and no space around. */

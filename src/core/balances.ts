@@ -2,7 +2,7 @@
  * The state of one feature for one customer or entity, and what can be read off it.
  * A grant counts with `granted` and `used` alone: what is left and what is overage are derived.
  */
-import { v, type Infer } from "convex/values";
+import { v, type Infer, type ObjectType } from "convex/values";
 import { atLeastZero, exact, stored, type Decimal } from "./amounts.js";
 import { tallyError } from "./errors.js";
 import { intervalValidator } from "./periods.js";
@@ -78,8 +78,7 @@ export const balanceFields = {
   /** Every boundary up to here has been applied; the balance is never read as of an earlier instant. */
   advancedAt: v.number(),
 };
-const balanceValidator = v.object(balanceFields);
-export type Balance = Infer<typeof balanceValidator>;
+export type Balance = ObjectType<typeof balanceFields>;
 
 /** Grants in one row. A row is read and written whole on every use, so it must stay small. */
 export const MAX_GRANTS = 64;

@@ -25,7 +25,7 @@ export interface Definitions {
  */
 export function definitionsIn(config: object, problems: string[]): Definitions {
   if ("features" in config && Array.isArray(config.features)) {
-    return { features: config.features, plans: plansIn(config) };
+    return { features: config.features as FeatureDefinition[], plans: plansIn(config) };
   }
   if ("default" in config && isObject(config.default)) return definitionsIn(config.default, problems);
   const found: Definitions = { features: [], plans: [] };
@@ -42,7 +42,7 @@ export function definitionsIn(config: object, problems: string[]): Definitions {
 
 function plansIn(config: object): Definitions["plans"] {
   const plans = "plans" in config ? config.plans : "products" in config ? config.products : [];
-  return Array.isArray(plans) ? plans : [];
+  return Array.isArray(plans) ? (plans as Definitions["plans"]) : [];
 }
 
 export function featureOf(definition: FeatureDefinition): Feature {

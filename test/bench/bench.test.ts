@@ -7,7 +7,7 @@ import { measure } from "./operation.js";
 import type { Deployment, Measurement } from "./operation.js";
 import { peerOperations, registerPeers } from "./peers.js";
 import { table } from "./table.js";
-import { tally, tallyOperations } from "./tally.js";
+import { tallyOperations } from "./tally.js";
 import type { Budget, BudgetedOperation } from "./tally.js";
 
 const measurements: Measurement[] = [];
@@ -24,14 +24,6 @@ test.each(peerOperations)("$name is measured in the same run", async (operation)
   measurements.push(await measure(deployment(), operation));
 });
 
-test.each(tallyOperations)("$name costs the same beside 200 customers and 200 events", async (operation) => {
-  const alone = await measure(deployment(), operation);
-  const t = deployment();
-  await crowd(t);
-  const crowded = await measure(t, operation);
-  expect(crowded).toEqual(alone);
-});
-
 function excesses({ costs, crossings }: Measurement, { budget }: BudgetedOperation): string[] {
   const used = costs.map((cost) => ({ ...cost, crossings }));
   const metrics = Object.keys(budget) as (keyof Budget)[];
@@ -42,18 +34,6 @@ function excesses({ costs, crossings }: Measurement, { budget }: BudgetedOperati
     }))
     .filter(({ metric, most }) => most > budget[metric])
     .map(({ metric, most }) => `${metric}: ${most} of ${budget[metric]}`);
-}
-
-/** Other customers, with ids as long as that of the one who is measured, and events of his. */
-async function crowd(t: Deployment): Promise<void> {
-  for (let customer = 0; customer < 200; customer++) {
-    await t.mutation((ctx) =>
-      tally.customers.create(ctx, { customerId: `other_${String(customer).padStart(4, "0")}` }),
-    );
-  }
-  for (let event = 0; event < 200; event++) {
-    await t.mutation((ctx) => tally.for(ctx, { customerId: "customer_1" }).track({ featureId: "messages" }));
-  }
 }
 
 function deployment(): Deployment {

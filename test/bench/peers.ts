@@ -40,7 +40,7 @@ export const peerOperations: Operation[] = [
     operation: (ctx) => counter().add(ctx, "messages"),
   },
   {
-    name: "aggregate: insert into 1,000 items",
+    name: "aggregate: insert, 1,000 items, spread keys",
     prepare: fillAggregate,
     operation: (ctx, call) => insertItem(ctx, AGGREGATE_ITEMS + call),
   },
@@ -83,7 +83,7 @@ async function fillAggregate(t: Deployment) {
   }
 }
 
-/** Keys spread over the tree, in the same order in every run. */
+/** Keys spread over the tree: ascending ones would meet in its last leaf, and always conflict. */
 function insertItem(ctx: AppCtx, item: number) {
   const key = (item * 7_919) % 100_003;
   return aggregate.insert(ctx, { key, id: `item_${item}`, sumValue: 1 });

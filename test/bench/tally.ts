@@ -1,5 +1,4 @@
-import { componentsGeneric } from "convex/server";
-import type { ComponentApi } from "../../src/component/_generated/component.js";
+import { components } from "../../convex/_generated/api.js";
 import { defineCatalog, isTallyError, Tally } from "../../src/client/index.js";
 import type { AppCtx, Deployment, Operation } from "./operation.js";
 
@@ -17,12 +16,8 @@ export interface BudgetedOperation extends Operation {
   budget: Budget;
 }
 
-const { tally: component } = componentsGeneric() as unknown as {
-  tally: ComponentApi;
-};
-
-/** Three features in the default plan: one paid directly, two as credits or by none. */
-export const catalog = defineCatalog({
+/** One metered feature paid from a row of its own, one from credits, one not at all. */
+const catalog = defineCatalog({
   features: [
     { id: "messages", type: "metered" },
     { id: "images", type: "metered" },
@@ -53,7 +48,7 @@ export const catalog = defineCatalog({
   ],
 });
 
-export const tally = new Tally(component, {
+const tally = new Tally(components.tally, {
   catalog,
   identify: () => Promise.resolve(null),
 });

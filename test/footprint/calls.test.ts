@@ -6,25 +6,17 @@ import { conflictsWith, footprintOf, transactionCost } from "./recorder.js";
 describe("a call into a component", () => {
   test("is seen, under the component's own name", async () => {
     const t = setup();
-    const read = await footprintOf(t, (ctx) =>
-      ctx.runQuery(books.find, { title: "Emma" }),
-    );
-    const written = await footprintOf(t, (ctx) =>
-      ctx.runMutation(books.add, { title: "Emma" }),
-    );
+    const read = await footprintOf(t, (ctx) => ctx.runQuery(books.find, { title: "Emma" }));
+    const written = await footprintOf(t, (ctx) => ctx.runMutation(books.add, { title: "Emma" }));
     expect(read.crossings).toBe(1);
-    expect(written.writes).toMatchObject([
-      { component: "shelf", table: "notes", before: null },
-    ]);
+    expect(written.writes).toMatchObject([{ component: "shelf", table: "notes", before: null }]);
     expect(conflictsWith(read, written)).toEqual(["shelf/notes.by_title"]);
   });
 
   test("does not touch the app's table of the same name", async () => {
     const t = setup();
     const read = await footprintOf(t, (ctx) => ctx.db.query("notes").collect());
-    const written = await footprintOf(t, (ctx) =>
-      ctx.runMutation(books.add, { title: "Emma" }),
-    );
+    const written = await footprintOf(t, (ctx) => ctx.runMutation(books.add, { title: "Emma" }));
     expect(conflictsWith(read, written)).toEqual([]);
   });
 
@@ -32,10 +24,7 @@ describe("a call into a component", () => {
     const { writes, crossings, scheduled } = await footprintOf(setup(), (ctx) =>
       ctx.runMutation(books.passOn, { title: "Emma" }),
     );
-    expect(writes.map(({ component }) => component)).toEqual([
-      "shelf",
-      "shelf/annex",
-    ]);
+    expect(writes.map(({ component }) => component)).toEqual(["shelf", "shelf/annex"]);
     // From the app and into the annex; the component's call of itself is none.
     expect(crossings).toBe(2);
     expect(scheduled).toBe(1);
@@ -94,9 +83,7 @@ describe("a recording", () => {
   });
 
   test("passes on the error of its operation", async () => {
-    const failing = footprintOf(setup(), () =>
-      Promise.reject(new Error("the operation's own")),
-    );
+    const failing = footprintOf(setup(), () => Promise.reject(new Error("the operation's own")));
     await expect(failing).rejects.toThrow("the operation's own");
   });
 
@@ -110,9 +97,7 @@ describe("the cost of a transaction", () => {
   test("is what its operation adds, in Convex's units", async () => {
     const t = setup();
     const id = await t.run(add("ada", 1));
-    const cost = await transactionCost(t, "mutation", (ctx) =>
-      ctx.db.patch("notes", id, { rank: 2 }),
-    );
+    const cost = await transactionCost(t, "mutation", (ctx) => ctx.db.patch("notes", id, { rank: 2 }));
     expect(cost).toMatchObject({
       databaseQueries: 0,
       documentsRead: 1,
@@ -125,9 +110,7 @@ describe("the cost of a transaction", () => {
   test("of a query has no writes", async () => {
     const t = setup();
     await t.run(add("ada", 1));
-    const cost = await transactionCost(t, "query", (ctx) =>
-      ctx.db.query("notes").collect(),
-    );
+    const cost = await transactionCost(t, "query", (ctx) => ctx.db.query("notes").collect());
     expect(cost).toMatchObject({
       databaseQueries: 1,
       documentsRead: 1,

@@ -38,8 +38,6 @@ function touches(write: DocumentWrite, read: ReadInterval): boolean {
   return (
     write.component === read.component &&
     write.table === read.table &&
-    [write.before, write.after].some(
-      (version) => version !== null && contains(read, version),
-    )
+    [write.before, write.after].some((version) => version !== null && contains(read, version))
   );
 }

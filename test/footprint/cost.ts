@@ -25,9 +25,7 @@ interface TransactionContexts<DataModel extends GenericDataModel> {
 
 type Runners<DataModel extends GenericDataModel> = {
   [Kind in keyof TransactionContexts<DataModel>]: (
-    measure: (
-      ctx: TransactionContexts<DataModel>[Kind],
-    ) => Promise<TransactionCost>,
+    measure: (ctx: TransactionContexts<DataModel>[Kind]) => Promise<TransactionCost>,
   ) => Promise<TransactionCost>;
 };
 
@@ -35,10 +33,7 @@ type Runners<DataModel extends GenericDataModel> = {
  * What an operation adds to the metrics of the transaction that it runs in,
  * component calls included. The transaction commits.
  */
-export async function transactionCost<
-  DataModel extends GenericDataModel,
-  Kind extends "query" | "mutation",
->(
+export async function transactionCost<DataModel extends GenericDataModel, Kind extends "query" | "mutation">(
   t: TestConvexForDataModel<DataModel>,
   kind: Kind,
   operation: (ctx: TransactionContexts<DataModel>[Kind]) => Promise<unknown>,
@@ -54,13 +49,7 @@ export async function transactionCost<
   });
 }
 
-function difference(
-  before: TransactionMetrics,
-  after: TransactionMetrics,
-): TransactionCost {
-  const used = METRICS.map((metric) => [
-    metric,
-    after[metric].used - before[metric].used,
-  ]);
+function difference(before: TransactionMetrics, after: TransactionMetrics): TransactionCost {
+  const used = METRICS.map((metric) => [metric, after[metric].used - before[metric].used]);
   return Object.fromEntries(used) as TransactionCost;
 }

@@ -54,11 +54,7 @@ export class Frame {
   }
 
   /** Notes a row that a query returned, or null when it returned no more. */
-  advance(
-    component: string,
-    queryId: number,
-    row: StoredDocument | null,
-  ): void {
+  advance(component: string, queryId: number, row: StoredDocument | null): void {
     const open = this.#openQueries.get(queryId);
     if (open === undefined) {
       throw new Error(`Query ${queryId} was opened before the recording.`);
@@ -97,12 +93,7 @@ export class Frame {
     this.reads.push(pointRead(component, tableOf(id), id));
   }
 
-  write(
-    component: string,
-    id: string,
-    before: StoredDocument | null,
-    after: StoredDocument | null,
-  ): void {
+  write(component: string, id: string, before: StoredDocument | null, after: StoredDocument | null): void {
     this.#writes.push({ component, table: tableOf(id), id, before, after });
   }
 
@@ -115,16 +106,11 @@ export class Frame {
       merged.set(key, earlier ? { ...earlier, after: write.after } : write);
     }
     // Convex writes nothing for a patch that changes nothing.
-    return [...merged.values()].filter(
-      ({ before, after }) => compareValues(before, after) !== 0,
-    );
+    return [...merged.values()].filter(({ before, after }) => compareValues(before, after) !== 0);
   }
 
   /** Folds in a call that has ended. */
-  absorb(
-    child: Frame,
-    { committed, tracksReads }: { committed: boolean; tracksReads: boolean },
-  ): void {
+  absorb(child: Frame, { committed, tracksReads }: { committed: boolean; tracksReads: boolean }): void {
     this.crossings += child.crossings;
     if (tracksReads) {
       this.reads.push(...child.reads);
@@ -137,11 +123,7 @@ export class Frame {
 
   #read(component: string, query: SerializedQuery): ReadInterval {
     const { tableName, indexName, range, order } = query.source;
-    const [table = "", index = "by_creation_time"] = (
-      indexName ??
-      tableName ??
-      ""
-    ).split(".");
+    const [table = "", index = "by_creation_time"] = (indexName ?? tableName ?? "").split(".");
     const interval: ReadInterval = {
       component,
       table,

@@ -32,11 +32,7 @@ export interface ReadInterval {
 }
 
 /** What `db.get` reads, and what `patch`, `replace` and `delete` read first. */
-export function pointRead(
-  component: string,
-  table: string,
-  id: string,
-): ReadInterval {
+export function pointRead(component: string, table: string, id: string): ReadInterval {
   return {
     component,
     table,
@@ -49,29 +45,17 @@ export function pointRead(
 }
 
 /** Whether a version of a document has its index key inside the interval. */
-export function contains(
-  interval: ReadInterval,
-  document: StoredDocument,
-): boolean {
-  return (
-    interval.bounds.every((bound) => satisfies(document, bound)) &&
-    isBeforeStop(interval, document)
-  );
+export function contains(interval: ReadInterval, document: StoredDocument): boolean {
+  return interval.bounds.every((bound) => satisfies(document, bound)) && isBeforeStop(interval, document);
 }
 
 /** The document's key in an index of these fields. */
-export function keyOf(
-  document: StoredDocument,
-  fields: readonly string[],
-): (Value | undefined)[] {
+export function keyOf(document: StoredDocument, fields: readonly string[]): (Value | undefined)[] {
   return fields.map((field) => valueAt(document, field));
 }
 
 function satisfies(document: StoredDocument, bound: IndexBound): boolean {
-  const comparison = compareValues(
-    valueAt(document, bound.fieldPath),
-    boundValue(bound.value),
-  );
+  const comparison = compareValues(valueAt(document, bound.fieldPath), boundValue(bound.value));
   switch (bound.type) {
     case "Eq":
       return comparison === 0;
@@ -86,10 +70,7 @@ function satisfies(document: StoredDocument, bound: IndexBound): boolean {
   }
 }
 
-function isBeforeStop(
-  { fields, lastKey, order }: ReadInterval,
-  document: StoredDocument,
-): boolean {
+function isBeforeStop({ fields, lastKey, order }: ReadInterval, document: StoredDocument): boolean {
   if (lastKey === null) {
     return true;
   }
@@ -97,10 +78,7 @@ function isBeforeStop(
   return order === "asc" ? comparison <= 0 : comparison >= 0;
 }
 
-function compareKeys(
-  left: readonly (Value | undefined)[],
-  right: readonly (Value | undefined)[],
-): number {
+function compareKeys(left: readonly (Value | undefined)[], right: readonly (Value | undefined)[]): number {
   for (const [position, value] of left.entries()) {
     const comparison = compareValues(value, right[position]);
     if (comparison !== 0) {
@@ -110,10 +88,7 @@ function compareKeys(
   return 0;
 }
 
-function valueAt(
-  document: StoredDocument,
-  fieldPath: string,
-): Value | undefined {
+function valueAt(document: StoredDocument, fieldPath: string): Value | undefined {
   let value: Value | undefined = document;
   for (const field of fieldPath.split(".")) {
     value = isRecord(value) ? value[field] : undefined;
@@ -123,16 +98,12 @@ function valueAt(
 
 /** `q.eq(field, undefined)` matches rows without the field. */
 function boundValue(value: JSONValue): Value | undefined {
-  const isUndefined =
-    typeof value === "object" && value !== null && "$undefined" in value;
+  const isUndefined = typeof value === "object" && value !== null && "$undefined" in value;
   return isUndefined ? undefined : jsonToConvex(value);
 }
 
 function isRecord(value: Value | undefined): value is Record<string, Value> {
   return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof ArrayBuffer)
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ArrayBuffer)
   );
 }

@@ -7,11 +7,7 @@ import {
   mutationGeneric,
   queryGeneric,
 } from "convex/server";
-import type {
-  DataModelFromSchemaDefinition,
-  FunctionReference,
-  GenericMutationCtx,
-} from "convex/server";
+import type { DataModelFromSchemaDefinition, FunctionReference, GenericMutationCtx } from "convex/server";
 import { v } from "convex/values";
 import { recordable } from "./recorder.js";
 
@@ -33,11 +29,7 @@ export const modules = {
   "./_generated/api.ts": () => Promise.resolve({}),
 };
 
-type AddBook = FunctionReference<
-  "mutation",
-  "internal",
-  { title: string; fails?: boolean }
->;
+type AddBook = FunctionReference<"mutation", "internal", { title: string; fails?: boolean }>;
 type FindBook = FunctionReference<"query", "internal", { title: string }>;
 type PassOn = FunctionReference<"mutation", "internal", { title: string }>;
 
@@ -50,9 +42,7 @@ const { shelf, annex } = componentsGeneric() as unknown as {
 export const { books } = shelf;
 
 /** The same, as the component refers to its own. */
-const addBook = makeFunctionReference<"mutation", { title: string }>(
-  "books:add",
-);
+const addBook = makeFunctionReference<"mutation", { title: string }>("books:add");
 
 /** A component whose table is called as one of the app is. */
 const shelfSchema = defineSchema({
@@ -106,7 +96,5 @@ export function add(owner: string, rank: number) {
 
 /** An owner's notes by rank. */
 export function owned(ctx: Ctx, owner: string) {
-  return ctx.db
-    .query("notes")
-    .withIndex("by_owner", (q) => q.eq("owner", owner));
+  return ctx.db.query("notes").withIndex("by_owner", (q) => q.eq("owner", owner));
 }

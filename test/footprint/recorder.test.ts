@@ -31,9 +31,7 @@ describe("a range read", () => {
     const t = setup();
     const id = await t.run(add("ada", 5));
     const read = await footprintOf(t, (ctx) => owned(ctx, "ada").first());
-    const relabeled = await footprintOf(t, (ctx) =>
-      ctx.db.patch("notes", id, { label: { name: "red" } }),
-    );
+    const relabeled = await footprintOf(t, (ctx) => ctx.db.patch("notes", id, { label: { name: "red" } }));
     expect(conflictsWith(read, relabeled)).toEqual(["app/notes.by_owner"]);
   });
 
@@ -48,9 +46,7 @@ describe("a range read", () => {
   test("in descending order ends at the lowest row that it found", async () => {
     const t = setup();
     await t.run(add("ada", 5));
-    const read = await footprintOf(t, (ctx) =>
-      owned(ctx, "ada").order("desc").first(),
-    );
+    const read = await footprintOf(t, (ctx) => owned(ctx, "ada").order("desc").first());
     const lower = await footprintOf(t, add("ada", 4));
     const higher = await footprintOf(t, add("ada", 6));
     expect(conflictsWith(read, lower)).toEqual([]);
@@ -91,25 +87,19 @@ describe("a range read", () => {
     const inside = await footprintOf(t, (ctx) =>
       ctx.db
         .query("notes")
-        .withIndex("by_owner", (q) =>
-          q.eq("owner", "ada").gt("rank", 1).lt("rank", 3),
-        )
+        .withIndex("by_owner", (q) => q.eq("owner", "ada").gt("rank", 1).lt("rank", 3))
         .collect(),
     );
     const touching = await footprintOf(t, (ctx) =>
       ctx.db
         .query("notes")
-        .withIndex("by_owner", (q) =>
-          q.eq("owner", "ada").gte("rank", 1).lte("rank", 3),
-        )
+        .withIndex("by_owner", (q) => q.eq("owner", "ada").gte("rank", 1).lte("rank", 3))
         .collect(),
     );
     const touched = [];
     for (const rank of [0, 1, 2, 3, 4]) {
       const written = await footprintOf(t, add("ada", rank));
-      touched.push(
-        [inside, touching].map((read) => conflictsWith(read, written).length),
-      );
+      touched.push([inside, touching].map((read) => conflictsWith(read, written).length));
     }
     expect(touched).toEqual([
       [0, 0],
@@ -139,12 +129,8 @@ describe("a range read", () => {
   test("of a whole table conflicts with no other table", async () => {
     const t = setup();
     const read = await footprintOf(t, (ctx) => ctx.db.query("notes").collect());
-    const color = await footprintOf(t, (ctx) =>
-      ctx.db.insert("colors", { name: "red" }),
-    );
-    expect(conflictsWith(read, await footprintOf(t, add("ada", 1)))).toEqual([
-      "app/notes.by_creation_time",
-    ]);
+    const color = await footprintOf(t, (ctx) => ctx.db.insert("colors", { name: "red" }));
+    expect(conflictsWith(read, await footprintOf(t, add("ada", 1)))).toEqual(["app/notes.by_creation_time"]);
     expect(conflictsWith(read, color)).toEqual([]);
   });
 
@@ -152,9 +138,7 @@ describe("a range read", () => {
     const t = setup();
     await t.run(add("ada", 5));
     await t.run(add("ada", 7));
-    const read = await footprintOf(t, (ctx) =>
-      owned(ctx, "ada").paginate({ numItems: 1, cursor: null }),
-    );
+    const read = await footprintOf(t, (ctx) => owned(ctx, "ada").paginate({ numItems: 1, cursor: null }));
     const within = await footprintOf(t, add("ada", 4));
     const after = await footprintOf(t, add("ada", 6));
     expect(conflictsWith(read, within)).toEqual(["app/notes.by_owner"]);
@@ -162,9 +146,7 @@ describe("a range read", () => {
   });
 
   test("that nothing was taken from depends on nothing", async () => {
-    const { reads } = await footprintOf(setup(), (ctx) =>
-      owned(ctx, "ada").take(0),
-    );
+    const { reads } = await footprintOf(setup(), (ctx) => owned(ctx, "ada").take(0));
     expect(reads).toEqual([]);
   });
 
@@ -172,9 +154,7 @@ describe("a range read", () => {
     const t = setup();
     const id = await t.run(add("ada", 1));
     const read = await footprintOf(t, (ctx) => owned(ctx, "ada").collect());
-    const moved = await footprintOf(t, (ctx) =>
-      ctx.db.patch("notes", id, { owner: "bob" }),
-    );
+    const moved = await footprintOf(t, (ctx) => ctx.db.patch("notes", id, { owner: "bob" }));
     expect(conflictsWith(read, moved)).toEqual(["app/notes.by_owner"]);
   });
 });
@@ -194,21 +174,15 @@ describe("a write", () => {
     const patch = (id: typeof ada, rank: number) =>
       footprintOf(t, (ctx) => ctx.db.patch("notes", id, { rank }));
     const first = await patch(ada, 2);
-    expect(conflictsWith(first, await patch(ada, 3))).toEqual([
-      "app/notes.by_id",
-    ]);
+    expect(conflictsWith(first, await patch(ada, 3))).toEqual(["app/notes.by_id"]);
     expect(conflictsWith(first, await patch(bob, 3))).toEqual([]);
   });
 
   test("that replaces a document conflicts with a patch of it", async () => {
     const t = setup();
     const id = await t.run(add("ada", 1));
-    const replaced = await footprintOf(t, (ctx) =>
-      ctx.db.replace("notes", id, { owner: "ada", rank: 2 }),
-    );
-    const patched = await footprintOf(t, (ctx) =>
-      ctx.db.patch("notes", id, { rank: 3 }),
-    );
+    const replaced = await footprintOf(t, (ctx) => ctx.db.replace("notes", id, { owner: "ada", rank: 2 }));
+    const patched = await footprintOf(t, (ctx) => ctx.db.patch("notes", id, { rank: 3 }));
     expect(conflictsWith(patched, replaced)).toEqual(["app/notes.by_id"]);
     expect(conflictsWith(replaced, patched)).toEqual(["app/notes.by_id"]);
   });
@@ -234,9 +208,7 @@ describe("a write", () => {
   test("that changes nothing is no write", async () => {
     const t = setup();
     const id = await t.run(add("ada", 1));
-    const { writes } = await footprintOf(t, (ctx) =>
-      ctx.db.patch("notes", id, { rank: 1 }),
-    );
+    const { writes } = await footprintOf(t, (ctx) => ctx.db.patch("notes", id, { rank: 1 }));
     expect(writes).toEqual([]);
   });
 

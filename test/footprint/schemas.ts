@@ -61,9 +61,7 @@ export function indexFields(
   const indexes = schemas.get(component)?.tables[table]?.[" indexes"]() ?? [];
   const found = indexes.find((entry) => entry.indexDescriptor === index);
   if (found === undefined) {
-    throw new Error(
-      `No schema that was noted for "${component}" declares the index ${table}.${index}.`,
-    );
+    throw new Error(`No schema that was noted for "${component}" declares the index ${table}.${index}.`);
   }
   return [...found.fields, "_creationTime", "_id"];
 }

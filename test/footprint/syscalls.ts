@@ -29,10 +29,7 @@ const currentFrame = new AsyncLocalStorage<Frame>();
 let isInstalled = false;
 
 /** Runs an operation inside a Convex function, noting what it does in `frame`. */
-export async function recordInto(
-  frame: Frame,
-  operation: () => Promise<unknown>,
-): Promise<void> {
+export async function recordInto(frame: Frame, operation: () => Promise<unknown>): Promise<void> {
   install();
   await currentFrame.run(frame, operation);
 }
@@ -163,11 +160,11 @@ async function componentPath(original: Syscalls): Promise<string> {
   return (JSON.parse(result) as { componentPath: string }).componentPath;
 }
 
-/** Looks at a document without noting it as read. */
-async function peek(
-  original: Syscalls,
-  id: string,
-): Promise<StoredDocument | null> {
+/**
+ * Looks at a document without noting it as read. The transaction's metrics do count it: costs are
+ * measured without a recorder.
+ */
+async function peek(original: Syscalls, id: string): Promise<StoredDocument | null> {
   const result = await original.asyncSyscall("1.0/get", JSON.stringify({ id }));
   const document = JSON.parse(result) as JSONValue;
   return document === null ? null : toDocument(document);

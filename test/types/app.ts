@@ -49,7 +49,7 @@ export const catalog = defineCatalog({
   ],
 });
 
-const schema = defineSchema({ notes: defineTable({ text: v.string() }) });
+export const schema = defineSchema({ notes: defineTable({ text: v.string() }) });
 type DataModel = DataModelFromSchemaDefinition<typeof schema>;
 const query: QueryBuilder<DataModel, "public"> = queryGeneric;
 const mutation: MutationBuilder<DataModel, "public"> = mutationGeneric;

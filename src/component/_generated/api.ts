@@ -17,7 +17,9 @@ import type * as events from "../events.js";
 import type * as grants from "../grants.js";
 import type * as ids from "../ids.js";
 import type * as planVersions from "../planVersions.js";
+import type * as removal from "../removal.js";
 import type * as resets from "../resets.js";
+import type * as rows from "../rows.js";
 import type * as subscriptions from "../subscriptions.js";
 import type * as usage from "../usage.js";
 
@@ -38,7 +40,9 @@ const fullApi: ApiFromModules<{
   grants: typeof grants;
   ids: typeof ids;
   planVersions: typeof planVersions;
+  removal: typeof removal;
   resets: typeof resets;
+  rows: typeof rows;
   subscriptions: typeof subscriptions;
   usage: typeof usage;
 }> = anyApi as any;

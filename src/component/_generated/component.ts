@@ -27,7 +27,95 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       list: FunctionReference<
         "query",
         "internal",
-        { cursor?: string | null; customerId: string; limit?: number },
+        {
+          cursor?: string | null;
+          customerId: string;
+          limit?: number;
+          provision?: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+        },
         {
           cursor: string | null;
           page: Array<{
@@ -194,13 +282,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
-      remove: FunctionReference<
-        "mutation",
-        "internal",
-        { customerId: string },
-        { done: boolean },
-        Name
-      >;
       update: FunctionReference<
         "mutation",
         "internal",
@@ -351,6 +432,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    removal: {
+      start: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string },
+        { done: boolean },
+        Name
+      >;
+    };
     subscriptions: {
       attach: FunctionReference<
         "mutation",
@@ -475,6 +565,90 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             units: number;
           }>;
           customerId: string;
+          provision?: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
         },
         | { kind: "unknown_customer" }
         | {

@@ -1,0 +1,84 @@
+import type { ClosedPeriod } from "../core/advance.js";
+import { nextChangeAt, type Balance } from "../core/balances.js";
+import { tallyError, type TallyError } from "../core/errors.js";
+import type { Scope } from "../core/order.js";
+import type { Id } from "./_generated/dataModel.js";
+import type { MutationCtx, QueryCtx } from "./_generated/server.js";
+
+/** A balance as the rules know it, and where it is stored; nowhere yet, if new. */
+export type Row = Balance & { _id?: Id<"balances"> };
+
+/** Rows of one feature that one call may span: those of a customer's entities. */
+export const MAX_ENTITIES = 1_000;
+
+/**
+ * The rows that can pay within `scope`: the customer's, the named entity's, and all entities' where
+ * the catalog grants the feature to each and none is named.
+ */
+export async function loadRows(ctx: QueryCtx, customerId: string, scope: Omit<Scope, "now">): Promise<Row[]> {
+  const loaded = await Promise.all(
+    scope.pools.map(({ featureId, perEntity }) => {
+      if (scope.entityId === undefined && perEntity) return loadAllRows(ctx, customerId, featureId);
+      const owners = scope.entityId === undefined ? [undefined] : [undefined, scope.entityId];
+      return Promise.all(owners.map((entityId) => loadRow(ctx, customerId, featureId, entityId)));
+    }),
+  );
+  return loaded.flat().filter((row) => row !== null);
+}
+
+export async function loadRow(
+  ctx: QueryCtx,
+  customerId: string,
+  featureId: string,
+  entityId: string | undefined,
+): Promise<Row | null> {
+  return await ctx.db
+    .query("balances")
+    .withIndex("by_owner", (q) =>
+      q.eq("customerId", customerId).eq("featureId", featureId).eq("entityId", entityId),
+    )
+    .unique();
+}
+
+async function loadAllRows(ctx: QueryCtx, customerId: string, featureId: string): Promise<Row[]> {
+  return await ctx.db
+    .query("balances")
+    .withIndex("by_owner", (q) => q.eq("customerId", customerId).eq("featureId", featureId))
+    .take(MAX_ENTITIES + 1);
+}
+
+/** Stores what changed of a customer's rows, and with it the charges of the periods that closed. */
+export async function saveRows(
+  ctx: MutationCtx,
+  customerId: string,
+  rows: readonly Row[],
+  closed: readonly ClosedPeriod[],
+): Promise<void> {
+  for (const row of rows) {
+    const { _id, featureId, entityId, grants, limits, overage, advancedAt } = row;
+    const changing = { grants, limits, overage, advancedAt, nextChangeAt: nextChangeAt(row) };
+    if (_id === undefined) {
+      await ctx.db.insert("balances", { customerId, featureId, entityId, ...changing });
+    } else {
+      await ctx.db.patch("balances", _id, changing);
+    }
+  }
+  for (const period of closed) await ctx.db.insert("charges", { customerId, ...period, status: "open" });
+}
+
+/** Throws `entity_not_found` unless the customer has the entity. */
+export async function assertEntity(ctx: QueryCtx, customerId: string, entityId: string): Promise<void> {
+  const entity = await ctx.db
+    .query("entities")
+    .withIndex("by_entity", (q) => q.eq("customerId", customerId).eq("entityId", entityId))
+    .unique();
+  if (entity === null) throw entityNotFound(customerId, entityId);
+}
+
+export function entityNotFound(customerId: string, entityId: string): TallyError {
+  return tallyError(
+    "entity_not_found",
+    `Customer "${customerId}" has no entity "${entityId}". Create it first, or leave entityId out to use the customer's own balance.`,
+    { entityId },
+  );
+}
