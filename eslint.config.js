@@ -26,6 +26,7 @@ export default defineConfig(
     "coverage/",
     // Another project, which imports this package: its own compiler checks it.
     "test/package/app/",
+    "test/package/readme/",
   ]),
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   ...everyFile(),

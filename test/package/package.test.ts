@@ -59,6 +59,73 @@ describe("an app that installs it", () => {
   });
 });
 
+describe("the README's snippets, as an app that installs it", () => {
+  const snippets = snippetsOf(fs.readFileSync(path.join(repository, "README.md"), "utf8"));
+  const isFirstUse = ({ at }: Snippet) => at < 4;
+
+  test("cover every block of code", () => {
+    expect(snippets.filter(({ file }) => file === undefined)).toEqual([]);
+    expect(
+      snippets.filter(isFirstUse).reduce((lines, { code }) => lines + meaningfulLines(code), 0),
+    ).toBeLessThan(40);
+  });
+
+  test("work as a first use", async () => {
+    await buildApp("first-use", snippets.filter(isFirstUse), ["schema.ts", "first-use.test.ts"]);
+  });
+
+  test("work as recipes", async () => {
+    await buildApp("recipes", snippets, ["schema.ts", "model.ts", "recipes.test.ts"], ["messages.ts"]);
+  });
+});
+
+interface Snippet {
+  /** Its place among the README's blocks of TypeScript. */
+  at: number;
+  /** What its first line names. */
+  file: string | undefined;
+  code: string;
+}
+
+function snippetsOf(markdown: string): Snippet[] {
+  return [...markdown.matchAll(/^```tsx?\n([^]*?)^```/gm)].map(([, code = ""], at) => ({
+    at,
+    file: /^\/\/ (\S+)/.exec(code)?.[1],
+    code,
+  }));
+}
+
+const meaningfulLines = (code: string) =>
+  code.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("//")).length;
+
+/** Writes an app of snippets (a later one replaces an earlier one's file), then generates, typechecks and tests it. */
+async function buildApp(
+  name: string,
+  snippets: Snippet[],
+  extra: string[],
+  without: string[] = [],
+): Promise<void> {
+  const folder = path.join(workspace, name);
+  const convex = path.join(folder, "convex");
+  fs.mkdirSync(convex, { recursive: true });
+  for (const file of ["package.json", "tsconfig.json", "vitest.config.ts"]) {
+    fs.copyFileSync(path.join(app, file), path.join(folder, file));
+  }
+  fs.symlinkSync(path.join(app, "node_modules"), path.join(folder, "node_modules"));
+  for (const file of extra) {
+    fs.copyFileSync(path.join(import.meta.dirname, "readme", file), path.join(convex, file));
+  }
+  for (const { file = "", code } of snippets) {
+    const target = path.join(folder, file);
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.writeFileSync(target, code);
+  }
+  for (const file of without) fs.rmSync(path.join(convex, file));
+  await run("node", [path.join(repository, "example/embedded/codegen.mjs")], folder);
+  await run("node_modules/.bin/tsc", [], folder);
+  await run("node_modules/.bin/vitest", ["run"], folder);
+}
+
 /** @returns the path of the tarball */
 async function pack(): Promise<string> {
   await run("npm", ["pack", "--pack-destination", workspace], repository);

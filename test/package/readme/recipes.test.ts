@@ -1,0 +1,63 @@
+import { register } from "convex-tally/test";
+import { convexTest } from "convex-test";
+import { expect, test } from "vitest";
+import { api, internal } from "./_generated/api";
+import schema from "./schema";
+
+function deployment() {
+  const t = convexTest(schema, import.meta.glob("./**/*.*s"));
+  register(t);
+  return { t, ada: t.withIdentity({ subject: "ada" }) };
+}
+
+test("an answer is charged by its tokens", async () => {
+  const { ada } = deployment();
+  expect(await ada.action(api.ai.generate, { prompt: "hello" })).toEqual({
+    text: "HELLO",
+    remaining: 995,
+    uncovered: 0,
+  });
+});
+
+test("two premium messages take 20 cents of credits, once for a request", async () => {
+  const { ada } = deployment();
+  expect(await ada.mutation(api.images.draw, { requestId: "1", count: 2 })).toEqual({
+    drawn: 2,
+    remaining: 48,
+  });
+  expect(await ada.mutation(api.images.draw, { requestId: "1", count: 2 })).toEqual({
+    drawn: 0,
+    remaining: 48,
+  });
+  expect(await ada.query(api.usage.getUsage, { featureId: "credits" })).toMatchObject({ usage: 0.2 });
+  expect(await ada.mutation(api.images.draw, { requestId: "2", count: 99 })).toMatchObject({
+    drawn: 0,
+    paywall: expect.stringContaining("99 needed, 48 left"),
+  });
+});
+
+test("a meter follows the arguments", async () => {
+  const { ada } = deployment();
+  await ada.mutation(api.emails.queue, { to: ["a", "b"], free: false });
+  await ada.mutation(api.emails.queue, { to: ["c"], free: true });
+  expect(await ada.query(api.usage.getUsage, { featureId: "credits" })).toMatchObject({ usage: 0.02 });
+});
+
+test("trusted code attaches, grants and meters", async () => {
+  const { t, ada } = deployment();
+  expect(await t.mutation(internal.admin.welcome, { userId: "ada", ticket: "t1" })).toMatchObject([
+    { kind: "usage", featureId: "basic_messages", value: 1, remaining: 5499 },
+    { kind: "grant", featureId: "credits", value: 5, remaining: 55 },
+    { kind: "plan" },
+    { kind: "plan" },
+  ]);
+  expect(await ada.query(api.billing.check, { featureId: "web_search" })).toMatchObject({ allowed: true });
+});
+
+test("a workspace's account is its members'", async () => {
+  const { t, ada } = deployment();
+  const usage = () => ada.query(api.usage.getUsage, { featureId: "credits", workspaceId: "acme" });
+  expect(await usage()).toMatchObject({ allowed: false });
+  await t.run((ctx) => ctx.db.insert("members", { workspaceId: "acme", userId: "ada" }));
+  expect(await usage()).toMatchObject({ allowed: true, remaining: 5 });
+});
