@@ -1,4 +1,4 @@
-import { displayed, exact } from "../core/amounts.js";
+import { nearest, exact } from "../core/amounts.js";
 import type { Decision } from "../core/answers.js";
 import type { Interval } from "../core/periods.js";
 
@@ -54,7 +54,7 @@ function dataOf(decision: Decision, customerId: string): CheckData {
     interval: resetting?.interval ?? null,
     interval_count: resetting?.intervalCount ?? null,
     unlimited: decision.unlimited,
-    balance: decision.unlimited ? 0 : displayed(balance),
+    balance: decision.unlimited ? 0 : nearest(balance),
     usage: decision.usage,
     included_usage: decision.granted,
     next_reset_at: decision.nextResetAt,

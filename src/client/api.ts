@@ -8,7 +8,7 @@ import type { ComponentApi } from "../component/_generated/component.js";
 import type { CheckAnswer } from "./answers.js";
 import type { IdentifyContext, QueryContext } from "./contexts.js";
 import type { Identity } from "./identity.js";
-import { defaultPlans, type QueryVerbs } from "./verbs.js";
+import type { QueryVerbs } from "./verbs.js";
 
 /** Who is signed in, for a page that shows him. */
 export interface CustomerView {
@@ -160,10 +160,9 @@ async function balancesOf(
   catalog: Catalog,
   { customerId, entityId }: Identity,
 ): Promise<BalanceView[]> {
-  const provision = { plans: await defaultPlans(catalog) };
   const { page } = await ctx.runQuery(component.balances.list, {
     customerId,
-    provision,
+    defaults: catalog.defaultPlans(),
     limit: SHOWN_BALANCES,
   });
   return page.filter((row) => row.entityId === undefined || row.entityId === entityId);

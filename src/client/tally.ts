@@ -81,7 +81,7 @@ export class Tally<
     this.entities = new Entities(component, catalog, this.customers);
     this.subscriptions = new Subscriptions(component, catalog, this.customers);
     this.grants = new Grants(component, catalog, this.customers);
-    ({ balances: this.balances, events: this.events } = new Lists(component));
+    ({ balances: this.balances, events: this.events } = new Lists(component, catalog));
     this.customization = this.customizations();
   }
 

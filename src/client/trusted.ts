@@ -268,13 +268,20 @@ export class Entities<Ids extends CatalogIds> {
 
 /** Lists balances and events of any customer. */
 export class Lists {
-  constructor(private readonly component: ComponentApi) {}
+  constructor(
+    private readonly component: ComponentApi,
+    private readonly catalog: Catalog,
+  ) {}
 
   readonly balances = {
-    /** A customer's balances, each in its own unit, as of now. */
+    /** A customer's balances, each in its own unit, as of now; before he begins, what he will begin with. */
     list: async (ctx: QueryContext, { customerId, ...page }: { customerId: string } & PageArgs) => {
       assertId(customerId, "customerId");
-      return await ctx.runQuery(this.component.balances.list, { customerId, ...pageOf(page) });
+      return await ctx.runQuery(this.component.balances.list, {
+        customerId,
+        defaults: this.catalog.defaultPlans(),
+        ...pageOf(page),
+      });
     },
   };
 

@@ -118,13 +118,12 @@ async function decide(
   { customerId }: Identity,
   asks: Ask[],
 ): Promise<Decision[]> {
-  const result = await ctx.runQuery(component.usage.check, { customerId, asks });
-  if (result.kind === "answered") return result.answers;
-  // He has never written: answered as if he had the default plans, which his first write gives him.
-  const provision = { plans: await defaultPlans(catalog) };
-  const second = await ctx.runQuery(component.usage.check, { customerId, asks, provision });
-  assert(second.kind === "answered", "a customer who is provisioned is known");
-  return second.answers;
+  const features = asks.flatMap(({ pools }) => pools.map(({ featureId }) => featureId));
+  return await ctx.runQuery(component.usage.check, {
+    customerId,
+    asks,
+    defaults: catalog.defaultsFor(features),
+  });
 }
 
 async function checkAndSend(

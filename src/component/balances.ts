@@ -1,10 +1,11 @@
 import { v, type Infer } from "convex/values";
 import { advanceAll } from "../core/advance.js";
 import { summaryFields, summarize } from "../core/answers.js";
+import { planValidator } from "../core/catalog.js";
 import type { Balance } from "../core/balances.js";
 import { query } from "./_generated/server.js";
 import { pageArgs, pageOf } from "./cursors.js";
-import { beginCustomer, findCustomer, provisionValidator } from "./customers.js";
+import { findCustomer, startingRows } from "./customers.js";
 
 const listedBalanceValidator = v.object({
   featureId: v.string(),
@@ -14,23 +15,23 @@ const listedBalanceValidator = v.object({
 type ListedBalance = Infer<typeof listedBalanceValidator>;
 
 /**
- * A customer's balances, each in its own unit, by feature and entity; as of now. With `provision`,
- * one who has not begun is shown as if he had.
+ * A customer's balances, each in its own unit, by feature and entity; as of now. One who
+ * has not begun is shown as if he had, with the default plans.
  */
 export const list = query({
-  args: { customerId: v.string(), provision: v.optional(provisionValidator), ...pageArgs },
+  args: { customerId: v.string(), defaults: v.array(planValidator), ...pageArgs },
   returns: v.object({ page: v.array(listedBalanceValidator), cursor: v.union(v.string(), v.null()) }),
-  handler: async (ctx, { customerId, provision, ...args }) => {
+  handler: async (ctx, { customerId, defaults, ...args }) => {
     const now = Date.now();
     const { page, cursor } = await pageOf(
       ctx,
       { table: "balances", index: "by_owner", prefix: [customerId] },
       args,
     );
-    if (page.length > 0 || provision === undefined || (await findCustomer(ctx, customerId)) !== null) {
+    if (page.length > 0 || args.cursor != null || (await findCustomer(ctx, customerId)) !== null) {
       return { page: page.map((row) => listed(row, now)), cursor };
     }
-    const { rows } = beginCustomer(customerId, provision, now);
+    const { rows } = startingRows(customerId, defaults, now);
     return { page: rows.map((row) => listed(row, now)), cursor: null };
   },
 });

@@ -2,7 +2,7 @@
 import { getPage } from "convex-helpers/server/pagination";
 import type { IndexNames, NamedTableInfo, TableNamesInDataModel } from "convex/server";
 import { convexToJson, jsonToConvex, v, type Value } from "convex/values";
-import { shown, tallyError } from "../core/errors.js";
+import { shown, tallyError, type TallyError } from "../core/errors.js";
 import type { DataModel, Doc } from "./_generated/dataModel.js";
 import type { QueryCtx } from "./_generated/server.js";
 import schema from "./schema.js";
@@ -45,15 +45,19 @@ export async function pageOf<Name extends Table>(
       `limit must be a whole number from 1 to ${MAX_PAGE}; got ${shown(limit)}.`,
     );
   }
+  const after = cursor == null ? [] : decode(cursor);
   const { page, hasMore, indexKeys } = await getPage(ctx, {
     table: from.table,
     index: from.index,
     schema,
     order: from.order ?? "asc",
-    startIndexKey: [...from.prefix, ...(cursor == null ? [] : decode(cursor))],
+    startIndexKey: [...from.prefix, ...after],
     startInclusive: cursor == null,
     endIndexKey: from.prefix,
     absoluteMaxRows: limit,
+  }).catch((error: unknown) => {
+    // It refuses a key that does not fit the index: only a cursor that was made up can be one.
+    throw cursor == null ? error : notACursor(cursor);
   });
   const last = indexKeys.at(-1);
   return {
@@ -78,7 +82,11 @@ function decode(cursor: string): (Value | undefined)[] {
   } catch {
     // Said below: what cannot be read is no cursor.
   }
-  throw tallyError(
+  throw notACursor(cursor);
+}
+
+function notACursor(cursor: string): TallyError {
+  return tallyError(
     "invalid_argument",
     `${shown(cursor)} is not a cursor: pass what the last page returned, or null.`,
   );

@@ -52,28 +52,32 @@ export async function getCustomer(ctx: QueryCtx, customerId: string): Promise<Do
   );
 }
 
-/** A customer who is about to begin: nothing of him is stored before it is known that anything will be. */
-export interface Beginning {
-  customerId: string;
-  provision: Provision;
-  now: number;
-  /** What the default plans give him. */
+/** What plans give to a customer who is about to begin. */
+interface Start {
   rows: Row[];
   subscriptionIds: ReadonlyMap<string, string>;
   lastNumber: number;
 }
 
-export function beginCustomer(customerId: string, provision: Provision, now: number): Beginning {
+export function startingRows(customerId: string, plans: readonly Plan[], now: number): Start {
   assertId(customerId, "customerId");
   const ids = new IdSource(0);
-  const plans = provision.plans.map(({ plan }) => plan);
   const subscriptionIds = new Map(plans.map((plan) => [plan.id, ids.next("s")]));
-  const rows = startingBalances(
-    plans,
-    { now, anchor: now, nextGrantId: () => ids.next("g") },
-    (plan) => subscriptionIds.get(plan.id) ?? "",
-  );
-  return { customerId, provision, now, rows, subscriptionIds, lastNumber: ids.last };
+  const start = { now, anchor: now, nextGrantId: () => ids.next("g") };
+  const rows = startingBalances(plans, start, (plan) => subscriptionIds.get(plan.id) ?? "");
+  return { rows, subscriptionIds, lastNumber: ids.last };
+}
+
+/** A customer who is about to begin: nothing of him is stored before it is known that anything will be. */
+export interface Beginning extends Start {
+  customerId: string;
+  provision: Provision;
+  now: number;
+}
+
+export function beginCustomer(customerId: string, provision: Provision, now: number): Beginning {
+  const plans = provision.plans.map(({ plan }) => plan);
+  return { customerId, provision, now, ...startingRows(customerId, plans, now) };
 }
 
 /** Stores a customer who begins: all but his rows, which whoever changes them stores. */

@@ -101,6 +101,8 @@ export default defineSchema({
     to: v.number(),
     /** Units beyond what was granted. */
     overage: v.number(),
+    /** What they cost, in whole currency units. */
+    amount: v.number(),
     status: v.literal("open"),
   })
     .index("by_customer", ["customerId", "grantId", "to"])

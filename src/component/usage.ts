@@ -1,8 +1,9 @@
 /** Check and track: the hot path. One crossing each; a check and a refusal write nothing. */
 import { v, type Infer } from "convex/values";
 import { advanceAll, type ClosedPeriod } from "../core/advance.js";
-import { assertAmount, displayed, exact } from "../core/amounts.js";
-import { answer, decisionValidator, summaryFields } from "../core/answers.js";
+import { assertAmount, nearest, exact } from "../core/amounts.js";
+import { answer, decisionValidator, summaryFields, type Decision } from "../core/answers.js";
+import { planValidator, type Plan } from "../core/catalog.js";
 import {
   askedFeature,
   defaultOnInsufficient,
@@ -18,6 +19,7 @@ import {
   beginCustomer,
   findCustomer,
   provisionValidator,
+  startingRows,
   storeBeginning,
   type Beginning,
   type Provision,
@@ -42,37 +44,39 @@ const askFields = {
 const checkArgs = v.object({
   customerId: v.string(),
   asks: v.array(v.object(askFields)),
-  /** Given when the component has answered `unknown_customer`: he is answered as if he had begun. */
-  provision: v.optional(provisionValidator),
+  /** The default plans, as far as they concern what is asked: a customer who is not known has them. */
+  defaults: v.array(planValidator),
 });
 
-const unknownCustomerValidator = v.object({ kind: v.literal("unknown_customer") });
-
-/** Whether all of `asks` could be drawn, one after the other; each answer counts on those before it. */
+/**
+ * Whether all of `asks` could be drawn, one after the other: each answer counts on those before it.
+ * A customer who has never written is answered as if he had begun.
+ */
 export const check = query({
   args: checkArgs.fields,
-  returns: v.union(
-    unknownCustomerValidator,
-    v.object({ kind: v.literal("answered"), answers: v.array(decisionValidator) }),
-  ),
+  returns: v.array(decisionValidator),
   handler: checkHandler,
 });
 
-export async function checkHandler(ctx: QueryCtx, { customerId, asks, provision }: Infer<typeof checkArgs>) {
+export async function checkHandler(
+  ctx: QueryCtx,
+  { customerId, asks, defaults }: Infer<typeof checkArgs>,
+): Promise<Decision[]> {
   for (const { units } of asks) assertAmount(units, "requiredBalance", { negative: true });
   const now = Date.now();
-  const beginning = await beginningOf(ctx, customerId, asks, provision, now);
-  const working = beginning
-    ? new WorkingRows(beginning.rows, now)
-    : await WorkingRows.load(ctx, customerId, asks, now);
-  if (working === null) return { kind: "unknown_customer" as const };
-  const answers = asks.map((ask) => {
+  const working =
+    (await WorkingRows.load(ctx, customerId, asks, now)) ?? asIfBegun(customerId, asks, defaults, now);
+  return asks.map((ask) => {
     const scope = working.scope(ask);
     const decision = answer(working.rows, scope);
     if (decision.allowed && asks.length > 1) working.apply(draw(working.rows, scope, "reject"));
     return decision;
   });
-  return { kind: "answered" as const, answers };
+}
+
+function asIfBegun(customerId: string, asks: readonly AskArgs[], defaults: Plan[], now: number): WorkingRows {
+  refuseEntities(customerId, asks);
+  return new WorkingRows(startingRows(customerId, defaults, now).rows, now);
 }
 
 const requestValidator = v.object({
@@ -115,7 +119,7 @@ export type Tracked = Infer<typeof trackedValidator>;
 export const track = mutation({
   args: trackArgs.fields,
   returns: v.union(
-    unknownCustomerValidator,
+    v.object({ kind: v.literal("unknown_customer") }),
     v.object({ kind: v.literal("refused"), decision: decisionValidator }),
     v.object({ kind: v.literal("applied"), results: v.array(trackedValidator) }),
   ),
@@ -138,8 +142,7 @@ export async function trackHandler(
     : await WorkingRows.load(ctx, customerId, fresh, now);
   if (working === null) return { kind: "unknown_customer" as const };
 
-  const outcomes: { request: Request; outcome: Outcome<Row>; decision: Infer<typeof decisionValidator> }[] =
-    [];
+  const outcomes: { request: Request; outcome: Outcome<Row>; decision: Decision }[] = [];
   for (const request of fresh) {
     const ask = working.scope(request);
     const policy = request.onInsufficient ?? defaultOnInsufficient(working.rows, ask, request.consumable);
@@ -172,8 +175,12 @@ async function beginningOf(
   now: number,
 ): Promise<Beginning | null> {
   if (provision === undefined || (await findCustomer(ctx, customerId)) !== null) return null;
-  for (const { entityId } of asks) if (entityId !== undefined) throw entityNotFound(customerId, entityId);
+  refuseEntities(customerId, asks);
   return beginCustomer(customerId, provision, now);
+}
+
+function refuseEntities(customerId: string, asks: readonly AskArgs[]): void {
+  for (const { entityId } of asks) if (entityId !== undefined) throw entityNotFound(customerId, entityId);
 }
 
 const applied = (results: Tracked[]) => ({ kind: "applied" as const, results });
@@ -205,7 +212,7 @@ function replayed(event: Doc<"events"> | undefined): Tracked {
     featureId: event.featureId ?? "",
     ...(event.entityId !== undefined && { entityId: event.entityId }),
     value: event.value,
-    applied: displayed(exact(event.value).minus(uncovered)),
+    applied: nearest(exact(event.value).minus(uncovered)),
     uncovered,
     remaining: event.remaining ?? 0,
     unlimited: event.unlimited ?? false,
@@ -217,11 +224,7 @@ function replayed(event: Doc<"events"> | undefined): Tracked {
 async function record(
   ctx: MutationCtx,
   customerId: string,
-  {
-    request,
-    outcome,
-    decision,
-  }: { request: Request; outcome: Outcome<Row>; decision: Infer<typeof decisionValidator> },
+  { request, outcome, decision }: { request: Request; outcome: Outcome<Row>; decision: Decision },
 ): Promise<Tracked> {
   const { entityId, units, idempotencyKey, properties } = request;
   const {

@@ -1,7 +1,8 @@
 /** What time alone does to a balance: starts, resets, rollovers and expiries, each at its instant. */
-import { atLeastZero, exact, smaller, stored, total, type Decimal } from "./amounts.js";
+import { atLeastZero, exact, nearest, smaller, total, type Decimal } from "./amounts.js";
 import { copyOf, left, nextChangeAt, over, type Balance, type Grant } from "./balances.js";
 import { burnOrder } from "./order.js";
+import { priceOfUsage } from "./prices.js";
 import { lastBoundary, monthsAfter, nextBoundary } from "./periods.js";
 
 /** A period of a usage-based grant that is over, with what it owes: the basis of one charge. */
@@ -14,6 +15,8 @@ export interface ClosedPeriod {
   to: number;
   /** Units beyond `granted`. */
   overage: number;
+  /** What they cost, in whole currency units. */
+  amount: number;
 }
 
 /**
@@ -92,14 +95,15 @@ export function closePeriod(balance: Balance, grant: Grant, to: number, closed: 
     ...(balance.entityId !== undefined && { entityId: balance.entityId }),
     from: grant.reset === undefined ? start : Math.max(start, lastBoundary(grant.reset, to - 1)),
     to,
-    overage: stored(over(grant)),
+    overage: nearest(over(grant)),
+    amount: priceOfUsage(grant.overage.price, grant.used, grant.granted),
   });
 }
 
 function reset(balance: Balance, grant: Grant, at: number, until: number, closed: ClosedPeriod[]): void {
   closePeriod(balance, grant, at, closed);
   rollOver(balance, grant, at);
-  grant.used = grant.carry === true ? stored(over(grant)) : 0;
+  grant.used = grant.carry === true ? nearest(over(grant)) : 0;
   const hasDebt = balance.grants.some((other) => other.carry === true && over(other).gt(0));
   // Where a period leaves no trace (nothing kept, nothing owed), one reset is the same as a hundred.
   const leavesATrace = grant.rollover !== undefined || hasDebt;
@@ -114,13 +118,13 @@ function rollOver(balance: Balance, grant: Grant, at: number): void {
   // Rollovers that never expire are one grant, so that their number stays bounded.
   const twin = balance.grants.find((other) => other.rolledFrom === grant.id && other.expiresAt === expiresAt);
   if (twin !== undefined) {
-    twin.granted = stored(exact(twin.granted).plus(spare));
+    twin.granted = nearest(exact(twin.granted).plus(spare));
   } else {
     balance.grants.push({
       id: `${grant.id}@${at.toString(36)}`,
       source: grant.source,
       ...(grant.planId !== undefined && { planId: grant.planId }),
-      granted: stored(spare),
+      granted: nearest(spare),
       used: 0,
       createdAt: at,
       rolledFrom: grant.id,
@@ -141,7 +145,7 @@ export function capRollovers(balance: Balance, grant: Grant): void {
   let excess = atLeastZero(total(rolled.map(left)).minus(cap));
   for (const rollover of rolled) {
     const cut = smaller(excess, left(rollover));
-    rollover.granted = stored(exact(rollover.granted).minus(cut));
+    rollover.granted = nearest(exact(rollover.granted).minus(cut));
     excess = excess.minus(cut);
   }
   balance.grants = balance.grants.filter(
@@ -169,8 +173,8 @@ export function settleDebt(balance: Balance, now: number): void {
       if (grant === debtor) continue;
       const payment = smaller(over(debtor), left(grant));
       if (payment.eq(0)) continue;
-      debtor.used = stored(exact(debtor.used).minus(payment));
-      grant.used = stored(exact(grant.used).plus(payment));
+      debtor.used = nearest(exact(debtor.used).minus(payment));
+      grant.used = nearest(exact(grant.used).plus(payment));
     }
   }
 }

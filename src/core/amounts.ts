@@ -38,8 +38,11 @@ export function stored(amount: Decimal): number {
   return number === 0 ? 0 : number;
 }
 
-/** The number to show for `amount`: the nearest, since a shown amount is never computed with. */
-export function displayed(amount: Decimal): number {
+/**
+ * The number nearest to `amount`: for what is shown, and for what time does, which cannot be refused.
+ * Only beyond 15 digits is it another number.
+ */
+export function nearest(amount: Decimal): number {
   const number = amount.toNumber();
   return number === 0 ? 0 : number;
 }

@@ -1,6 +1,6 @@
 /** What is told of balances: exact inside, shown in the units of the feature that was asked for. */
 import { v, type Infer, type ObjectType } from "convex/values";
-import { displayed, exact, total, unitsFor, type Decimal } from "./amounts.js";
+import { nearest, exact, total, unitsFor, type Decimal } from "./amounts.js";
 import { left, over, type Balance } from "./balances.js";
 import { askedFeature, decide, governingRow, refusalValidator, type Ask } from "./draws.js";
 import { burnOrder, type Entry, type Scope } from "./order.js";
@@ -72,9 +72,9 @@ export function summarize(rows: readonly Balance[], scope: Scope): Summary {
   const resets = entries.flatMap(({ grant }) => grant.reset?.nextAt ?? []);
   const unlimited = endless.length > 0;
   return {
-    granted: unlimited ? 0 : displayed(total(entries.map((e) => inAskedUnits(e, exact(e.grant.granted))))),
-    usage: displayed(total(counted.map((e) => inAskedUnits(e, exact(e.grant.used))))),
-    remaining: unlimited ? 0 : displayed(remainingUnits(entries)),
+    granted: unlimited ? 0 : nearest(total(entries.map((e) => inAskedUnits(e, exact(e.grant.granted))))),
+    usage: nearest(total(counted.map((e) => inAskedUnits(e, exact(e.grant.used))))),
+    remaining: unlimited ? 0 : nearest(remainingUnits(entries)),
     unlimited,
     overageAllowed: entries.some((entry) => allowsOverage(rows, entry, scope.entityId)),
     nextResetAt: resets.length === 0 ? null : Math.min(...resets),
@@ -105,8 +105,8 @@ function breakdownOf({ grant, row }: Entry): Summary["breakdown"][number] {
     ...(grant.planId !== undefined && { planId: grant.planId }),
     granted: grant.granted,
     usage: grant.used,
-    remaining: grant.unlimited ? 0 : displayed(left(grant)),
-    overage: grant.unlimited ? 0 : displayed(over(grant)),
+    remaining: grant.unlimited ? 0 : nearest(left(grant)),
+    overage: grant.unlimited ? 0 : nearest(over(grant)),
     unlimited: grant.unlimited === true,
     ...(grant.reset && {
       interval: grant.reset.interval,

@@ -6,6 +6,7 @@ import { v, type Infer, type ObjectType } from "convex/values";
 import { atLeastZero, exact, stored, type Decimal } from "./amounts.js";
 import { tallyError } from "./errors.js";
 import { intervalValidator } from "./periods.js";
+import { usagePriceValidator } from "./prices.js";
 
 const recurrenceFields = {
   interval: intervalValidator,
@@ -48,7 +49,7 @@ export const grantValidator = v.object({
   /** An item of the customer's plan that each entity gets for itself; calls without an entity may draw it. */
   perEntity: v.optional(v.literal(true)),
   /** Usage-based: may go beyond `granted`, by at most `max`; what goes beyond is charged at the period's end. */
-  overage: v.optional(v.object({ max: v.optional(v.number()) })),
+  overage: v.optional(v.object({ max: v.optional(v.number()), price: usagePriceValidator })),
   /** Overage is a debt that later capacity pays; without it, overage is forgotten at the reset. */
   carry: v.optional(v.literal(true)),
   rollover: v.optional(rolloverValidator),

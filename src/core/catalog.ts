@@ -6,6 +6,7 @@ import type { Config, FeaturesOf, PlansOf } from "./definitions.js";
 import { shown, tallyError } from "./errors.js";
 import type { Pool } from "./order.js";
 import { intervalValidator } from "./periods.js";
+import { usagePriceValidator } from "./prices.js";
 import { catalogProblems } from "./problems.js";
 import { definitionsIn, featureOf, planOf } from "./vocabulary.js";
 
@@ -20,12 +21,6 @@ export interface Feature {
   creditSchema: ({ featureId: string } & Cost)[];
   archived: boolean;
 }
-
-export const tierValidator = v.object({
-  to: v.union(v.number(), v.literal("inf")),
-  amount: v.number(),
-  flatAmount: v.optional(v.number()),
-});
 
 const everyFields = { interval: intervalValidator, count: v.number() };
 
@@ -42,9 +37,7 @@ export const itemValidator = v.object({
   rollover: v.optional(rolloverValidator),
   price: v.optional(
     v.object({
-      tiers: v.array(tierValidator),
-      tierBehavior: v.union(v.literal("graduated"), v.literal("volume")),
-      billingUnits: v.number(),
+      ...usagePriceValidator.fields,
       billingMethod: v.union(v.literal("prepaid"), v.literal("usage_based")),
       maxPurchase: v.optional(v.number()),
       every: v.union(v.object(everyFields), v.null()),
@@ -146,6 +139,14 @@ export class Catalog<Ids extends CatalogIds = CatalogIds> {
   /** The plans that every customer starts with. */
   defaultPlans(): Plan[] {
     return [...this.plans.values()].filter((plan) => plan.autoEnable && !plan.archived);
+  }
+
+  /** The default plans with only those items that `features` are paid from. */
+  defaultsFor(features: readonly string[]): Plan[] {
+    return this.defaultPlans().flatMap((plan) => {
+      const items = plan.items.filter(({ featureId }) => features.includes(featureId));
+      return items.length === 0 ? [] : [{ ...plan, items }];
+    });
   }
 }
 

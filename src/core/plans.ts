@@ -23,7 +23,6 @@ export function grantsOf(plan: Plan, start: Start): { item: Item; grant: Grant }
 }
 
 export function grantOf(plan: Plan, item: Item, { source, now, anchor, nextGrantId }: Start): Grant {
-  const isUsageBased = item.price?.billingMethod === "usage_based";
   return {
     id: nextGrantId(),
     source,
@@ -37,11 +36,14 @@ export function grantOf(plan: Plan, item: Item, { source, now, anchor, nextGrant
     }),
     ...(plan.addOn && { addOn: true }),
     ...(item.price?.billingMethod === "prepaid" && { prepaid: true }),
-    ...(isUsageBased && {
-      overage: item.price?.maxPurchase === undefined ? {} : { max: item.price.maxPurchase },
-    }),
+    ...(item.price?.billingMethod === "usage_based" && { overage: overageOf(item.price) }),
     ...(item.rollover && { rollover: item.rollover }),
   };
+}
+
+function overageOf({ tiers, tierBehavior, billingUnits, maxPurchase }: NonNullable<Item["price"]>) {
+  const price = { tiers, tierBehavior, billingUnits };
+  return maxPurchase === undefined ? { price } : { price, max: maxPurchase };
 }
 
 /** The balances of a customer who has just been given `plans` and used nothing. */

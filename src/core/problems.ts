@@ -99,7 +99,7 @@ function itemProblems(item: Item, byId: ReadonlyMap<string, Feature>): string[] 
   }
   problems.push(...everyProblems(item.reset, "reset"));
   if (item.rollover !== undefined) problems.push(...rolloverProblems(item, item.rollover));
-  if (item.price !== undefined) problems.push(...itemPriceProblems(item.price));
+  if (item.price !== undefined) problems.push(...itemPriceProblems(item.price, item.included));
   return problems;
 }
 
@@ -139,10 +139,10 @@ function rolloverProblems(item: Item, rollover: NonNullable<Item["rollover"]>): 
   return problems;
 }
 
-function itemPriceProblems(price: NonNullable<Item["price"]>): string[] {
+function itemPriceProblems(price: NonNullable<Item["price"]>, included: number): string[] {
   const problems = everyProblems(price.every, "price");
   if (price.tiers.length === 0) problems.push("a price needs an amount or tiers");
-  let from = 0;
+  let from = included;
   for (const [index, tier] of price.tiers.entries()) {
     problems.push(
       ...priceProblem(tier.amount, "price"),

@@ -30,91 +30,80 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           cursor?: string | null;
           customerId: string;
-          limit?: number;
-          provision?: {
-            email?: string;
-            name?: string;
-            plans: Array<{
-              plan: {
-                addOn: boolean;
-                archived: boolean;
-                autoEnable: boolean;
-                description?: string;
-                group: string;
-                id: string;
-                items: Array<{
-                  consumable: boolean;
-                  entityFeatureId?: string;
-                  featureId: string;
-                  included: number;
-                  price?: {
-                    billingMethod: "prepaid" | "usage_based";
-                    billingUnits: number;
-                    every: {
-                      count: number;
-                      interval:
-                        | "minute"
-                        | "hour"
-                        | "day"
-                        | "week"
-                        | "month"
-                        | "quarter"
-                        | "semi_annual"
-                        | "year";
-                    } | null;
-                    maxPurchase?: number;
-                    tierBehavior: "graduated" | "volume";
-                    tiers: Array<{
-                      amount: number;
-                      flatAmount?: number;
-                      to: number | "inf";
-                    }>;
-                  };
-                  reset: {
-                    count: number;
-                    interval:
-                      | "minute"
-                      | "hour"
-                      | "day"
-                      | "week"
-                      | "month"
-                      | "quarter"
-                      | "semi_annual"
-                      | "year";
-                  } | null;
-                  rollover?: {
-                    max?: number;
-                    months?: number;
-                    percent?: number;
-                  };
-                  unlimited: boolean;
-                }>;
-                name: string;
-                price: {
-                  amount: number;
-                  every: {
-                    count: number;
-                    interval:
-                      | "minute"
-                      | "hour"
-                      | "day"
-                      | "week"
-                      | "month"
-                      | "quarter"
-                      | "semi_annual"
-                      | "year";
-                  } | null;
+          defaults: Array<{
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
                 } | null;
-                trial?: {
-                  cardRequired: boolean;
-                  length: number;
-                  uniqueFingerprint: boolean;
-                  unit: "day" | "month" | "year";
-                };
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
               };
-              version: string;
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
             }>;
-          };
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          }>;
+          limit?: number;
         },
         {
           cursor: string | null;
@@ -565,102 +554,44 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             units: number;
           }>;
           customerId: string;
-          provision?: {
-            email?: string;
-            name?: string;
-            plans: Array<{
-              plan: {
-                addOn: boolean;
-                archived: boolean;
-                autoEnable: boolean;
-                description?: string;
-                group: string;
-                id: string;
-                items: Array<{
-                  consumable: boolean;
-                  entityFeatureId?: string;
-                  featureId: string;
-                  included: number;
-                  price?: {
-                    billingMethod: "prepaid" | "usage_based";
-                    billingUnits: number;
-                    every: {
-                      count: number;
-                      interval:
-                        | "minute"
-                        | "hour"
-                        | "day"
-                        | "week"
-                        | "month"
-                        | "quarter"
-                        | "semi_annual"
-                        | "year";
-                    } | null;
-                    maxPurchase?: number;
-                    tierBehavior: "graduated" | "volume";
-                    tiers: Array<{
-                      amount: number;
-                      flatAmount?: number;
-                      to: number | "inf";
-                    }>;
-                  };
-                  reset: {
-                    count: number;
-                    interval:
-                      | "minute"
-                      | "hour"
-                      | "day"
-                      | "week"
-                      | "month"
-                      | "quarter"
-                      | "semi_annual"
-                      | "year";
-                  } | null;
-                  rollover?: {
-                    max?: number;
-                    months?: number;
-                    percent?: number;
-                  };
-                  unlimited: boolean;
-                }>;
-                name: string;
-                price: {
-                  amount: number;
-                  every: {
-                    count: number;
-                    interval:
-                      | "minute"
-                      | "hour"
-                      | "day"
-                      | "week"
-                      | "month"
-                      | "quarter"
-                      | "semi_annual"
-                      | "year";
-                  } | null;
+          defaults: Array<{
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
                 } | null;
-                trial?: {
-                  cardRequired: boolean;
-                  length: number;
-                  uniqueFingerprint: boolean;
-                  unit: "day" | "month" | "year";
-                };
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
               };
-              version: string;
-            }>;
-          };
-        },
-        | { kind: "unknown_customer" }
-        | {
-            answers: Array<{
-              allowed: boolean;
-              breakdown: Array<{
-                entityId?: string;
-                expiresAt?: number;
-                featureId: string;
-                grantId: string;
-                granted: number;
-                interval?:
+              reset: {
+                count: number;
+                interval:
                   | "minute"
                   | "hour"
                   | "day"
@@ -669,34 +600,77 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   | "quarter"
                   | "semi_annual"
                   | "year";
-                intervalCount?: number;
-                nextResetAt?: number;
-                overage: number;
-                planId?: string;
-                remaining: number;
-                rollover?: true;
-                unlimited: boolean;
-                usage: number;
-              }>;
-              entityId?: string;
-              featureId: string;
-              granted: number;
-              nextResetAt: number | null;
-              overageAllowed: boolean;
-              reason:
-                | "not_included"
-                | "insufficient"
-                | "usage_limit"
-                | "spend_limit"
-                | "unauthenticated"
-                | null;
-              remaining: number;
-              requiredBalance: number;
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
               unlimited: boolean;
-              usage: number;
             }>;
-            kind: "answered";
-          },
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          }>;
+        },
+        Array<{
+          allowed: boolean;
+          breakdown: Array<{
+            entityId?: string;
+            expiresAt?: number;
+            featureId: string;
+            grantId: string;
+            granted: number;
+            interval?:
+              | "minute"
+              | "hour"
+              | "day"
+              | "week"
+              | "month"
+              | "quarter"
+              | "semi_annual"
+              | "year";
+            intervalCount?: number;
+            nextResetAt?: number;
+            overage: number;
+            planId?: string;
+            remaining: number;
+            rollover?: true;
+            unlimited: boolean;
+            usage: number;
+          }>;
+          entityId?: string;
+          featureId: string;
+          granted: number;
+          nextResetAt: number | null;
+          overageAllowed: boolean;
+          reason:
+            | "not_included"
+            | "insufficient"
+            | "usage_limit"
+            | "spend_limit"
+            | "unauthenticated"
+            | null;
+          remaining: number;
+          requiredBalance: number;
+          unlimited: boolean;
+          usage: number;
+        }>,
         Name
       >;
       track: FunctionReference<
