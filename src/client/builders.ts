@@ -166,8 +166,8 @@ function metered({ meter, handler, ...definition }: AnyDefinition): AnyDefinitio
     ...definition,
     handler: async (ctx, args) => {
       const uses = typeof meter === "function" ? meter(args) : meter;
-      if (uses !== null)
-        await (ctx as MutationVerbs).consume(Array.isArray(uses) ? (uses as UseArgs[]) : [uses as UseArgs]);
+      const list = uses === null ? [] : Array.isArray(uses) ? (uses as UseArgs[]) : [uses as UseArgs];
+      if (list.length > 0) await (ctx as MutationVerbs).consume(list);
       return await handler(ctx, args);
     },
   };

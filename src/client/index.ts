@@ -26,6 +26,10 @@ export type { BalanceView, BrowserApi, CustomerView, EventView, PlanView } from 
 export type { CheckAnswer, CheckData } from "./answers.js";
 export type { Identity } from "./identity.js";
 export type { CheckArgs, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
-export type { AttachArgs, GrantArgs, PageArgs, Provenance } from "./trusted.js";
+export type { EntityArgs } from "./entities.js";
+export type { GrantArgs } from "./grants.js";
+export type { PageArgs } from "./pages.js";
+export type { Provenance } from "./provenance.js";
+export type { AttachArgs } from "./subscriptions.js";
 export { Tally, type Owner, type TallyOptions } from "./tally.js";
 export type { MutationVerbs, QueryVerbs, Tracked } from "./verbs.js";

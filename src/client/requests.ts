@@ -62,9 +62,15 @@ export interface Request extends Ask {
   properties?: Properties;
 }
 
-export function askOf(catalog: Catalog, args: CheckArgs, ownEntity: string | undefined): Ask {
+export function askOf(catalog: Catalog, args: SendEventArgs, ownEntity: string | undefined): Ask {
   assertKeys(args, CHECK_KEYS, "check");
-  const { featureId, requiredBalance = 1, entityId = ownEntity } = args;
+  const { featureId, requiredBalance = 1, entityId = ownEntity, idempotencyKey, properties } = args;
+  if (idempotencyKey !== undefined || properties !== undefined) {
+    throw tallyError(
+      "invalid_argument",
+      "check takes idempotencyKey and properties only with sendEvent: true; without it nothing is recorded.",
+    );
+  }
   assertAmount(requiredBalance, "requiredBalance", { negative: true });
   return { ...poolsAndEntity(catalog, featureId, entityId), units: requiredBalance };
 }

@@ -1,7 +1,7 @@
 import type { FunctionVisibility, GenericDataModel } from "convex/server";
 import type { ObjectType, PropertyValidators } from "convex/values";
 import type { ComponentApi } from "../component/_generated/component.js";
-import { assertId } from "../core/arguments.js";
+import { asObject, assertId, assertKeys } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { browserApi, type BrowserApi } from "./api.js";
 import type { CheckAnswer } from "./answers.js";
@@ -9,7 +9,11 @@ import { userBuilders, type AppBuilders, type Builders, type Customizations } fr
 import type { IdentifyContext, MutationContext, QueryContext } from "./contexts.js";
 import { assertIdentity, type Identity } from "./identity.js";
 import type { CheckArgs, Known, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
-import { Customers, Entities, Grants, Lists, Subscriptions } from "./trusted.js";
+import { Customers } from "./customers.js";
+import { Entities } from "./entities.js";
+import { Grants } from "./grants.js";
+import { Balances, Events } from "./lists.js";
+import { Subscriptions } from "./subscriptions.js";
 import {
   mutationVerbs,
   queryVerbs,
@@ -61,8 +65,8 @@ export class Tally<
   readonly subscriptions: Subscriptions<Ids>;
   /** Amounts outside of plans. */
   readonly grants: Grants<Ids>;
-  readonly balances: Lists["balances"];
-  readonly events: Lists["events"];
+  readonly balances: Balances;
+  readonly events: Events;
   private readonly scope: PropertyValidators;
   private readonly identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
 
@@ -78,10 +82,11 @@ export class Tally<
       return identity;
     };
     this.customers = new Customers(component, catalog);
-    this.entities = new Entities(component, catalog, this.customers);
-    this.subscriptions = new Subscriptions(component, catalog, this.customers);
-    this.grants = new Grants(component, catalog, this.customers);
-    ({ balances: this.balances, events: this.events } = new Lists(component, catalog));
+    this.entities = new Entities(component, catalog);
+    this.subscriptions = new Subscriptions(component, catalog);
+    this.grants = new Grants(component, catalog);
+    this.balances = new Balances(component, catalog);
+    this.events = new Events(component);
     this.customization = this.customizations();
   }
 
@@ -95,11 +100,8 @@ export class Tally<
   /** The verbs of any customer, for jobs, crons, HTTP actions and scripts. */
   for(ctx: MutationContext, owner: Owner): MutationVerbs<Ids>;
   for(ctx: QueryContext, owner: Owner): QueryVerbs<Ids>;
-  for(
-    ctx: QueryContext | MutationContext,
-    { customerId, entityId }: Owner,
-  ): QueryVerbs<Ids> | MutationVerbs<Ids> {
-    return this.verbs(ctx, { customerId, entityId });
+  for(ctx: QueryContext | MutationContext, owner: Owner): QueryVerbs<Ids> | MutationVerbs<Ids> {
+    return this.verbs(ctx, owner);
   }
 
   /** As `ctx.check`, of any customer. */
@@ -111,12 +113,10 @@ export class Tally<
     ctx: MutationContext,
     args: { customerId: string } & SendEventArgs<Id> & Known<Id, Ids["feature"]>,
   ): Promise<CheckAnswer>;
-  async check(
-    ctx: QueryContext,
-    { customerId, ...args }: { customerId: string } & SendEventArgs,
-  ): Promise<CheckAnswer> {
+  async check(ctx: QueryContext, args: { customerId: string } & SendEventArgs): Promise<CheckAnswer> {
+    const { customerId, ...rest } = asObject(args, "check");
     const verbs = this.verbs(ctx, { customerId }) as MutationVerbs;
-    return await verbs.check(args);
+    return await verbs.check(rest);
   }
 
   /** As `ctx.track`, of any customer; a negative `value` gives back: overage first, then in burn order. */
@@ -124,7 +124,7 @@ export class Tally<
     ctx: MutationContext,
     args: { customerId: string } & TrackArgs<Id> & Known<Id, Ids["metered"]>,
   ): Promise<Tracked> {
-    const { customerId, ...rest } = args as { customerId: string } & TrackArgs;
+    const { customerId, ...rest } = asObject(args as { customerId: string } & TrackArgs, "track");
     return await this.mutationVerbs(ctx, { customerId }, { negative: true }).track(rest);
   }
 
@@ -133,7 +133,7 @@ export class Tally<
     ctx: MutationContext,
     args: { customerId: string } & UseArgs<Id> & Known<Id, Ids["metered"]>,
   ): Promise<Tracked> {
-    const { customerId, ...rest } = args as { customerId: string } & UseArgs;
+    const { customerId, ...rest } = asObject(args as { customerId: string } & UseArgs, "consume");
     return await this.mutationVerbs(ctx, { customerId }).consume(rest);
   }
 
@@ -189,7 +189,9 @@ export class Tally<
   }
 }
 
-function ownerOf({ customerId, entityId }: Owner): Identity {
+function ownerOf(owner: Owner): Identity {
+  assertKeys(owner, ["customerId", "entityId"], "for");
+  const { customerId, entityId } = owner;
   assertId(customerId, "customerId");
   if (entityId !== undefined) assertId(entityId, "entityId");
   return { customerId, ...(entityId !== undefined && { entityId }) };

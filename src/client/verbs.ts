@@ -1,6 +1,7 @@
 /** The verbs of one customer, as functions get them on their context. */
+import { assertFlag } from "../core/arguments.js";
 import type { Decision } from "../core/answers.js";
-import type { Catalog, CatalogIds, Plan } from "../core/catalog.js";
+import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { assert, tallyError, type TallyError } from "../core/errors.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import { checkAnswer, unauthenticatedAnswer, type CheckAnswer } from "./answers.js";
@@ -17,7 +18,7 @@ import {
   type TrackArgs,
   type UseArgs,
 } from "./requests.js";
-import { versionOf } from "./versions.js";
+import { defaultPlans } from "./versions.js";
 
 /** What was done by a `track` or `consume`, and what was left right afterwards. */
 export type Tracked = Extract<Awaited<ReturnType<typeof callTrack>>, { kind: "applied" }>["results"][number];
@@ -75,9 +76,7 @@ export function queryVerbs(ctx: QueryContext, account: Account): QueryVerbs {
 export function mutationVerbs(ctx: MutationContext, account: Account): MutationVerbs {
   const verbs = {
     check: (args: OneOrMany<SendEventArgs>) =>
-      "sendEvent" in args && args.sendEvent === true
-        ? checkAndSend(ctx, account, args)
-        : check(ctx, account, args),
+      sendsEvent(args) ? checkAndSend(ctx, account, args) : check(ctx, account, args),
     track: (args: OneOrMany<TrackArgs>) => use(ctx, account, args, "track"),
     consume: (args: OneOrMany<UseArgs>) => use(ctx, account, args, "consume"),
   };
@@ -91,8 +90,8 @@ async function check(
 ): Promise<OneOrMany<CheckAnswer>> {
   const { catalog, identity } = account;
   const many = asList(args);
-  for (const one of many) refuseSendEvent(ctx, one);
   const asks = many.map((one) => askOf(catalog, one, identity?.entityId));
+  for (const one of many) refuseSendEvent(ctx, one);
   const answers =
     identity === null
       ? many.map(({ featureId, requiredBalance = 1 }) => unauthenticatedAnswer(featureId, requiredBalance))
@@ -102,8 +101,14 @@ async function check(
   return sameShape(args, answers);
 }
 
-function refuseSendEvent(ctx: QueryContext, args: CheckArgs & { sendEvent?: boolean }): void {
-  if (args.sendEvent !== true) return;
+function sendsEvent(args: OneOrMany<SendEventArgs>): args is SendEventArgs {
+  if (typeof args !== "object" || args === null || !("sendEvent" in args)) return false;
+  assertFlag(args.sendEvent, "sendEvent");
+  return args.sendEvent === true;
+}
+
+function refuseSendEvent(ctx: QueryContext, args: SendEventArgs): void {
+  if (args.sendEvent === undefined || args.sendEvent === false) return;
   throw tallyError(
     "not_supported",
     "runMutation" in ctx
@@ -132,11 +137,15 @@ async function checkAndSend(
   args: SendEventArgs,
 ): Promise<CheckAnswer> {
   const { catalog, identity } = account;
-  const { sendEvent: _sendEvent, requiredBalance = 1, ...rest } = args;
+  const { sendEvent: _sendEvent, requiredBalance: _required, ...rest } = args;
   const { customerId } = signedIn(identity);
-  const request = requestOf(catalog, { ...rest, value: requiredBalance }, identity?.entityId, {
-    verb: "check",
-  });
+  const request = requestOf(
+    catalog,
+    { ...rest, ...("requiredBalance" in args && { value: args.requiredBalance }) },
+    identity?.entityId,
+    { verb: "check" },
+  );
+  const requiredBalance = request.units;
   const result = await callTrack(ctx, account, [request]);
   if (result.kind === "refused") return checkAnswer(result.decision, customerId);
   const [tracked] = result.results;
@@ -186,13 +195,6 @@ async function callTrack(ctx: MutationContext, account: Account, requests: Reque
   const second = await ctx.runMutation(component.usage.track, { customerId, requests, provision });
   assert(second.kind !== "unknown_customer", "a customer who is provisioned is known");
   return second;
-}
-
-/** The default plans, as the component stores them. */
-export async function defaultPlans(catalog: Catalog): Promise<{ version: string; plan: Plan }[]> {
-  return await Promise.all(
-    catalog.defaultPlans().map(async (plan) => ({ plan, version: await versionOf(plan) })),
-  );
 }
 
 function usageExceeded(decision: Decision): TallyError<"usage_exceeded"> {

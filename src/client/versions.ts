@@ -1,4 +1,11 @@
-import type { Plan } from "../core/catalog.js";
+import type { Catalog, Plan } from "../core/catalog.js";
+
+/** The default plans, as the component stores them. */
+export async function defaultPlans(catalog: Catalog): Promise<{ version: string; plan: Plan }[]> {
+  return await Promise.all(
+    catalog.defaultPlans().map(async (plan) => ({ plan, version: await versionOf(plan) })),
+  );
+}
 
 const hashes = new WeakMap<Plan, Promise<string>>();
 

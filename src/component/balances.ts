@@ -6,6 +6,7 @@ import type { Balance } from "../core/balances.js";
 import { query } from "./_generated/server.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { findCustomer, startingRows } from "./customers.js";
+import { loadRow } from "./rows.js";
 
 const listedBalanceValidator = v.object({
   featureId: v.string(),
@@ -33,6 +34,30 @@ export const list = query({
     }
     const { rows } = startingRows(customerId, defaults, now);
     return { page: rows.map((row) => listed(row, now)), cursor: null };
+  },
+});
+
+/** The customer's balances of some features, and those of one entity of his. */
+export const own = query({
+  args: {
+    customerId: v.string(),
+    entityId: v.optional(v.string()),
+    featureIds: v.array(v.string()),
+    defaults: v.array(planValidator),
+  },
+  returns: v.array(listedBalanceValidator),
+  handler: async (ctx, { customerId, entityId, featureIds, defaults }) => {
+    const now = Date.now();
+    const pools = featureIds.map((featureId) => ({ featureId }));
+    const owners = entityId === undefined ? [undefined] : [undefined, entityId];
+    const rows = await Promise.all(
+      pools.flatMap(({ featureId }) => owners.map((owner) => loadRow(ctx, customerId, featureId, owner))),
+    );
+    const found = rows.filter((row) => row !== null);
+    if (found.length > 0 || (await findCustomer(ctx, customerId)) !== null) {
+      return found.map((row) => listed(row, now));
+    }
+    return startingRows(customerId, defaults, now).rows.map((row) => listed(row, now));
   },
 });
 

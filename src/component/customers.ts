@@ -5,7 +5,7 @@ import { shown, tallyError } from "../core/errors.js";
 import { startingBalances } from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { saveRows, type Row } from "./rows.js";
+import { assertEntity, entityNotFound, saveRows, type Row } from "./rows.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { IdSource } from "./ids.js";
 import { insertSubscription } from "./planVersions.js";
@@ -92,18 +92,29 @@ export async function storeBeginning(ctx: MutationCtx, beginning: Beginning): Pr
   }
 }
 
+/**
+ * The customer, begun with the default plans if he is new; of whom an entity is named, he must have
+ * it. Throws `entity_not_found`, with nothing stored.
+ */
+export async function openCustomer(
+  ctx: MutationCtx,
+  { customerId, entityId, provision }: { customerId: string; entityId?: string; provision: Provision },
+): Promise<Doc<"customers">> {
+  const found = await findCustomer(ctx, customerId);
+  if (found !== null && entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+  if (found !== null) return found;
+  if (entityId !== undefined) throw entityNotFound(customerId, entityId);
+  const beginning = beginCustomer(customerId, provision, Date.now());
+  await storeBeginning(ctx, beginning);
+  await saveRows(ctx, customerId, beginning.rows, []);
+  return await getCustomer(ctx, customerId);
+}
+
 /** The customer with the default plans, whether he was there before or not. */
 export const create = mutation({
   args: { customerId: v.string(), provision: provisionValidator },
   returns: customerValidator,
-  handler: async (ctx, { customerId, provision }) => {
-    if ((await findCustomer(ctx, customerId)) === null) {
-      const beginning = beginCustomer(customerId, provision, Date.now());
-      await storeBeginning(ctx, beginning);
-      await saveRows(ctx, customerId, beginning.rows, []);
-    }
-    return shownCustomer(await getCustomer(ctx, customerId));
-  },
+  handler: async (ctx, args) => shownCustomer(await openCustomer(ctx, args)),
 });
 
 export const get = query({

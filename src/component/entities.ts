@@ -3,11 +3,11 @@ import { advanceAll } from "../core/advance.js";
 import { assertId } from "../core/arguments.js";
 import { addGrant, emptyBalance } from "../core/balances.js";
 import { grantOf } from "../core/plans.js";
-import { tallyError } from "../core/errors.js";
+import { shown, tallyError } from "../core/errors.js";
 import { mutation, query } from "./_generated/server.js";
 import { loadRow, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
 import { pageArgs, pageOf } from "./cursors.js";
-import { getCustomer } from "./customers.js";
+import { openCustomer, provisionValidator } from "./customers.js";
 import { IdSource } from "./ids.js";
 import { termsOf } from "./planVersions.js";
 import { activeSubscriptions, entitiesOf } from "./subscriptions.js";
@@ -24,17 +24,23 @@ const entityValidator = v.object({
  * that is there already stays as it is.
  */
 export const create = mutation({
-  args: { customerId: v.string(), entityId: v.string(), featureId: v.string(), name: v.optional(v.string()) },
+  args: {
+    customerId: v.string(),
+    provision: provisionValidator,
+    entityId: v.string(),
+    featureId: v.string(),
+    name: v.optional(v.string()),
+  },
   returns: v.object({ created: v.boolean() }),
-  handler: async (ctx, { customerId, entityId, featureId, name }) => {
+  handler: async (ctx, { customerId, provision, entityId, featureId, name }) => {
     assertId(entityId, "entityId");
-    const customer = await getCustomer(ctx, customerId);
+    const customer = await openCustomer(ctx, { customerId, provision });
     const entities = await entitiesOf(ctx, customerId);
     if (entities.some((entity) => entity.entityId === entityId)) return { created: false };
     if (entities.length >= MAX_ENTITIES) {
       throw tallyError(
         "invalid_argument",
-        `Customer "${customerId}" already has ${MAX_ENTITIES} entities, the most that one can have.`,
+        `Customer ${shown(customerId)} already has ${MAX_ENTITIES} entities, the most that one can have.`,
       );
     }
     await ctx.db.insert("entities", { customerId, entityId, featureId, name });

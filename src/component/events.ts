@@ -1,5 +1,5 @@
 import { v, type Infer } from "convex/values";
-import { tallyError } from "../core/errors.js";
+import { shown, tallyError } from "../core/errors.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { query, type QueryCtx } from "./_generated/server.js";
 import { pageArgs, pageOf } from "./cursors.js";
@@ -51,11 +51,11 @@ export function repeatOf(event: Doc<"events">, call: Compared): Doc<"events"> {
   const differences = differing.map((field) => `${field} was ${say(event[field])}, now ${say(call[field])}`);
   throw tallyError(
     "idempotency_conflict",
-    `The idempotency key "${event.key ?? ""}" was used for another call (${differences.join("; ")}). Use a new key for a new call. Nothing was changed.`,
+    `The idempotency key ${shown(event.key)} was used for another call (${differences.join("; ")}). Use a new key for a new call. Nothing was changed.`,
     { key: event.key ?? "", differing },
   );
 }
 
 function say(value: string | number | undefined): string {
-  return value === undefined ? "absent" : JSON.stringify(value);
+  return value === undefined ? "absent" : shown(value);
 }

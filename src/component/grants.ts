@@ -3,8 +3,7 @@ import { summaryFields, summarize } from "../core/answers.js";
 import type { Grant } from "../core/balances.js";
 import { nextBoundary, intervalValidator } from "../core/periods.js";
 import { mutation } from "./_generated/server.js";
-import { assertEntity } from "./rows.js";
-import { getCustomer } from "./customers.js";
+import { openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
 import { addToRow } from "./subscriptions.js";
@@ -19,6 +18,7 @@ const SOURCE = "grant";
 export const grant = mutation({
   args: {
     customerId: v.string(),
+    provision: provisionValidator,
     featureId: v.string(),
     entityId: v.optional(v.string()),
     amount: v.number(),
@@ -47,8 +47,7 @@ export const grant = mutation({
         return { grantId: draws[0]?.grantId ?? "", eventId: _id, replayed: true, balance: null };
       }
     }
-    const customer = await getCustomer(ctx, customerId);
-    if (entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+    const customer = await openCustomer(ctx, args);
     const now = Date.now();
     const ids = new IdSource(customer.lastNumber);
     const start = Math.max(now, args.startsAt ?? now);

@@ -1,6 +1,6 @@
 import type { ClosedPeriod } from "../core/advance.js";
 import { nextChangeAt, type Balance } from "../core/balances.js";
-import { tallyError, type TallyError } from "../core/errors.js";
+import { shown, tallyError, type TallyError } from "../core/errors.js";
 import type { Scope } from "../core/order.js";
 import type { Id } from "./_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
@@ -78,7 +78,7 @@ export async function assertEntity(ctx: QueryCtx, customerId: string, entityId: 
 export function entityNotFound(customerId: string, entityId: string): TallyError {
   return tallyError(
     "entity_not_found",
-    `Customer "${customerId}" has no entity "${entityId}". Create it first, or leave entityId out to use the customer's own balance.`,
+    `Customer ${shown(customerId)} has no entity ${shown(entityId)}. Create it first, or leave entityId out to use the customer's own balance.`,
     { entityId },
   );
 }

@@ -5,9 +5,9 @@ import { planValidator, type Item, type Plan } from "../core/catalog.js";
 import { changeGrants, grantOf, isTopUp, isUpgrade } from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { assertEntity, loadRow, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
+import { loadRow, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
 import { pageArgs, pageOf } from "./cursors.js";
-import { getCustomer } from "./customers.js";
+import { openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
 import { insertSubscription, termsOf } from "./planVersions.js";
@@ -35,8 +35,16 @@ export const list = query({
   },
 });
 
+/** The plans that a customer holds now. */
+export const active = query({
+  args: { customerId: v.string() },
+  returns: v.array(subscriptionValidator),
+  handler: async (ctx, { customerId }) => (await activeSubscriptions(ctx, customerId)).map(shownSubscription),
+});
+
 const attachArgs = v.object({
   customerId: v.string(),
+  provision: provisionValidator,
   entityId: v.optional(v.string()),
   plan: planValidator,
   version: v.string(),
@@ -62,12 +70,12 @@ export const attach = mutation({
         return { subscriptionId: await currentSubscription(ctx, args), replayed: true };
       }
     }
-    const customer = await getCustomer(ctx, customerId);
-    if (entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+    const customer = await openCustomer(ctx, args);
     const ids = new IdSource(customer.lastNumber);
     const subscriptionId = isTopUp(plan) ? await addTopUp(ctx, args, ids) : await subscribe(ctx, args, ids);
-    if (subscriptionId === null || ids.last > customer.lastNumber) {
-      await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
+    const isChange = subscriptionId === null || ids.last > customer.lastNumber;
+    if (isChange) await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
+    if (isChange || idempotencyKey !== undefined) {
       await ctx.db.insert("events", {
         customerId,
         entityId,

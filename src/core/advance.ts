@@ -1,5 +1,5 @@
 /** What time alone does to a balance: starts, resets, rollovers and expiries, each at its instant. */
-import { atLeastZero, exact, nearest, smaller, total, type Decimal } from "./amounts.js";
+import { atLeastZero, exact, MAX_AMOUNT, nearest, smaller, total, type Decimal } from "./amounts.js";
 import { copyOf, left, nextChangeAt, over, type Balance, type Grant } from "./balances.js";
 import { burnOrder } from "./order.js";
 import { priceOfUsage } from "./prices.js";
@@ -118,13 +118,13 @@ function rollOver(balance: Balance, grant: Grant, at: number): void {
   // Rollovers that never expire are one grant, so that their number stays bounded.
   const twin = balance.grants.find((other) => other.rolledFrom === grant.id && other.expiresAt === expiresAt);
   if (twin !== undefined) {
-    twin.granted = nearest(exact(twin.granted).plus(spare));
+    twin.granted = keepable(exact(twin.granted).plus(spare));
   } else {
     balance.grants.push({
       id: `${grant.id}@${at.toString(36)}`,
       source: grant.source,
       ...(grant.planId !== undefined && { planId: grant.planId }),
-      granted: nearest(spare),
+      granted: keepable(spare),
       used: 0,
       createdAt: at,
       rolledFrom: grant.id,
@@ -134,6 +134,9 @@ function rollOver(balance: Balance, grant: Grant, at: number): void {
   }
   capRollovers(balance, grant);
 }
+
+/** What is rolled over for ever may grow for ever; time cannot be refused, so it is cut at what an amount can be. */
+const keepable = (amount: Decimal): number => nearest(smaller(amount, exact(MAX_AMOUNT)));
 
 /** Trims a grant's rollovers to its cap, the soonest to expire first. Also when a plan change moves them. */
 export function capRollovers(balance: Balance, grant: Grant): void {

@@ -7,6 +7,9 @@ export const MAX_ID_LENGTH = 255;
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
+/** Half of a surrogate pair: a text that no database stores. */
+const HALF_PAIR = /\p{Surrogate}/u;
+
 /** Throws `invalid_argument` unless `id` is a string of 1 to 255 characters, none of them a control, and no space around. */
 export function assertId(id: unknown, name: string): asserts id is string {
   const problem = idProblem(id);
@@ -18,6 +21,7 @@ function idProblem(id: unknown): string | null {
   if (id.length === 0) return "must not be empty";
   if (id.length > MAX_ID_LENGTH) return `must have at most ${MAX_ID_LENGTH} characters`;
   if (CONTROL.test(id)) return "must not contain control characters";
+  if (HALF_PAIR.test(id)) return "must not contain half of a surrogate pair";
   return id.trim() === id ? null : "must not begin or end with a space";
 }
 
@@ -25,6 +29,7 @@ function idProblem(id: unknown): string | null {
 export function assertText(text: unknown, name: string, max = 500): asserts text is string {
   if (typeof text !== "string") refuse(name, "must be a string", text);
   if (text.length > max) refuse(name, `must have at most ${max} characters`, text);
+  if (HALF_PAIR.test(text)) refuse(name, "must not contain half of a surrogate pair", text);
 }
 
 /** Throws `invalid_argument` unless `instant` is a time in milliseconds between the years 1970 and 9999. */
@@ -57,6 +62,7 @@ export function assertProperties(properties: unknown): asserts properties is Pro
   if (typeof properties !== "object" || properties === null || Array.isArray(properties)) {
     refuse("properties", "must be an object", properties);
   }
+  if (!isPlain(properties)) refuse("properties", "must be a plain object", properties);
   const entries = Object.entries(properties);
   if (entries.length > MAX_KEYS)
     refuse("properties", `must have at most ${MAX_KEYS} keys`, `${entries.length} keys`);
@@ -85,9 +91,29 @@ function assertScalar(value: unknown, name: string): void {
   }
 }
 
-/** Throws `invalid_argument` unless `options` has only keys that are known: a misspelt one must not be ignored. */
-export function assertKeys(options: object, known: readonly string[], verb: string): void {
-  const unknown = Object.keys(options).filter((key) => !known.includes(key));
+function isPlain(object: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  return prototype === null || prototype === Object.prototype;
+}
+
+/** Throws `invalid_argument` unless `flag` is true, false or absent. */
+export function assertFlag(flag: unknown, name: string): asserts flag is boolean | undefined {
+  if (flag !== undefined && typeof flag !== "boolean") refuse(name, "must be true or false", flag);
+}
+
+/** `options`, if it is an object. Throws `invalid_argument`. */
+export function asObject<Options>(options: Options, verb: string): Options & object {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return options;
+  return refuse(`the argument of ${verb}`, "must be an object", options);
+}
+
+/** Throws `invalid_argument` unless `options` is an object with only keys that are known: a misspelt one must not be ignored. */
+export function assertKeys(
+  options: unknown,
+  known: readonly string[],
+  verb: string,
+): asserts options is object {
+  const unknown = Object.keys(asObject<unknown>(options, verb)).filter((key) => !known.includes(key));
   if (unknown.length === 0) return;
   throw tallyError(
     "invalid_argument",

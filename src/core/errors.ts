@@ -58,9 +58,17 @@ export function isTallyError<Kind extends ErrorKind = ErrorKind>(
 /** A value as an error message may show it: short, on one line, nothing unprintable. */
 export function shown(value: unknown): string {
   if (Object.is(value, -0)) return "-0";
-  if (typeof value === "string") return abbreviated(JSON.stringify(value));
+  if (typeof value === "string") return abbreviated(printable(JSON.stringify(value)));
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
   return abbreviated(String(value));
+}
+
+/** JSON leaves some characters as they are that a terminal or a log would obey. */
+function printable(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function abbreviated(text: string): string {

@@ -144,6 +144,123 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
+      own: FunctionReference<
+        "query",
+        "internal",
+        {
+          customerId: string;
+          defaults: Array<{
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          }>;
+          entityId?: string;
+          featureIds: Array<string>;
+        },
+        Array<{
+          breakdown: Array<{
+            entityId?: string;
+            expiresAt?: number;
+            featureId: string;
+            grantId: string;
+            granted: number;
+            interval?:
+              | "minute"
+              | "hour"
+              | "day"
+              | "week"
+              | "month"
+              | "quarter"
+              | "semi_annual"
+              | "year";
+            intervalCount?: number;
+            nextResetAt?: number;
+            overage: number;
+            planId?: string;
+            remaining: number;
+            rollover?: true;
+            unlimited: boolean;
+            usage: number;
+          }>;
+          entityId?: string;
+          featureId: string;
+          granted: number;
+          nextResetAt: number | null;
+          overageAllowed: boolean;
+          remaining: number;
+          unlimited: boolean;
+          usage: number;
+        }>,
+        Name
+      >;
     };
     customers: {
       create: FunctionReference<
@@ -293,6 +410,90 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           entityId: string;
           featureId: string;
           name?: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
         },
         { created: boolean },
         Name
@@ -365,6 +566,90 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           featureId: string;
           idempotencyKey?: string;
           priority?: number;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
           reason?: string;
           reset?: {
             count: number;
@@ -431,6 +716,23 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       >;
     };
     subscriptions: {
+      active: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string },
+        Array<{
+          addOn: boolean;
+          anchor: number;
+          customerId: string;
+          endedAt?: number;
+          entityId?: string;
+          group: string;
+          planId: string;
+          status: "active" | "ended";
+          subscriptionId: string;
+        }>,
+        Name
+      >;
       attach: FunctionReference<
         "mutation",
         "internal",
@@ -511,6 +813,90 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               uniqueFingerprint: boolean;
               unit: "day" | "month" | "year";
             };
+          };
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
           };
           reason?: string;
           version: string;

@@ -1,0 +1,92 @@
+import type { ComponentApi } from "../component/_generated/component.js";
+import { assertAmount } from "../core/amounts.js";
+import { assertCount, assertFlag, assertInstant, assertKeys, refuse } from "../core/arguments.js";
+import type { Catalog, CatalogIds } from "../core/catalog.js";
+import { INTERVALS, type Interval } from "../core/periods.js";
+import type { MutationContext } from "./contexts.js";
+import { assertOwned, type Provenance } from "./provenance.js";
+import type { Known } from "./requests.js";
+import { defaultPlans } from "./versions.js";
+
+export interface GrantArgs<FeatureId extends string = string> extends Provenance {
+  customerId: string;
+  featureId: FeatureId;
+  entityId?: string;
+  /** Units granted, above 0; left out of a boolean or `unlimited` grant. */
+  amount?: number;
+  unlimited?: boolean;
+  /** Milliseconds since 1970. */
+  startsAt?: number;
+  expiresAt?: number;
+  /** Lower burns first; 0 unless told. */
+  priority?: number;
+  /** The amount comes anew at each interval. */
+  reset?: { interval: Interval; intervalCount?: number };
+}
+
+const GRANT_OPTIONS = ["featureId", "amount", "unlimited", "startsAt", "expiresAt", "priority", "reset"];
+
+/** Amounts outside of plans. */
+export class Grants<Ids extends CatalogIds> {
+  constructor(
+    private readonly component: ComponentApi,
+    private readonly catalog: Catalog,
+  ) {}
+
+  /**
+   * Gives a customer an amount of a feature, or credits: a gift, a correction, a top-up paid
+   * elsewhere. It merges into an earlier grant of equal terms. With `idempotencyKey` it is given once.
+   * Throws `feature_not_found`, `invalid_amount`, `too_many_grants`, `idempotency_conflict`.
+   */
+  async grant<Id extends string>(ctx: MutationContext, args: GrantArgs<Id> & Known<Id, Ids["feature"]>) {
+    const given: GrantArgs = args;
+    assertOwned(given, GRANT_OPTIONS, "grants.grant");
+    const { featureId, startsAt, expiresAt, priority, amount: _amount, unlimited, reset, ...rest } = given;
+    if (typeof featureId !== "string") refuse("featureId", "must be a string", featureId);
+    assertFlag(unlimited, "unlimited");
+    const endless = this.catalog.feature(featureId).type === "boolean" || unlimited === true;
+    const amount = endless ? endlessAmount(given) : grantedAmount(given);
+    if (startsAt !== undefined) assertInstant(startsAt, "startsAt");
+    if (expiresAt !== undefined) assertExpiry(expiresAt, startsAt);
+    if (priority !== undefined) assertCount(priority, "priority", -1000, 1000);
+    return await ctx.runMutation(this.component.grants.grant, {
+      ...rest,
+      provision: { plans: await defaultPlans(this.catalog) },
+      featureId,
+      amount,
+      ...(endless && { unlimited: true as const }),
+      startsAt,
+      expiresAt,
+      priority,
+      reset: reset === undefined ? undefined : everyOf(reset),
+    });
+  }
+}
+
+function endlessAmount({ amount }: GrantArgs): number {
+  if (amount !== undefined) refuse("amount", "must be left out of a boolean or unlimited grant", amount);
+  return 0;
+}
+
+function grantedAmount({ amount }: GrantArgs): number {
+  assertAmount(amount, "amount");
+  if (amount === 0) refuse("amount", "must be above 0", amount);
+  return amount;
+}
+
+function assertExpiry(expiresAt: unknown, startsAt: number | undefined): void {
+  assertInstant(expiresAt, "expiresAt");
+  if (expiresAt <= Math.max(Date.now(), startsAt ?? 0)) {
+    refuse("expiresAt", "must be in the future, and after startsAt", new Date(expiresAt).toISOString());
+  }
+}
+
+function everyOf(reset: NonNullable<GrantArgs["reset"]>): { interval: Interval; count: number } {
+  assertKeys(reset, ["interval", "intervalCount"], "reset");
+  const { interval, intervalCount: count = 1 } = reset;
+  if (!INTERVALS.includes(interval)) {
+    refuse("reset.interval", `must be one of ${INTERVALS.join(", ")}`, interval);
+  }
+  assertCount(count, "reset.intervalCount", 1, 1000);
+  return { interval, count };
+}

@@ -1,0 +1,292 @@
+/** What a browser can do to an app: ask about whoever is signed in, and nothing else. */
+import { anyApi, type ApiFromModules, type FunctionReference } from "convex/server";
+import { convexTest } from "convex-test";
+import { v } from "convex/values";
+import { describe, expect, test } from "vitest";
+import { api, components, internal } from "../../convex/_generated/api.js";
+import { tally } from "../../convex/billing.js";
+import schema from "../../convex/schema.js";
+import { Tally, type Identity } from "../../src/client/index.js";
+import { deployment, signedIn } from "./deployment.js";
+import { registerInspected, stored } from "./stored.js";
+
+/** What Convex hangs on a registered function. */
+interface Registered {
+  isQuery?: boolean;
+  isMutation?: boolean;
+  isAction?: boolean;
+  isPublic?: boolean;
+  exportArgs: () => string;
+}
+
+function isRegistered(value: unknown): value is Registered {
+  return typeof value === "function" && "exportArgs" in value;
+}
+
+/** The arguments that a function declares. */
+function argumentsOf(registered: unknown): string[] {
+  if (!isRegistered(registered)) throw new Error("This is no Convex function.");
+  const { type, value } = JSON.parse(registered.exportArgs()) as { type: string; value?: object };
+  return type === "object" ? Object.keys(value ?? {}) : [`anything: ${type}`];
+}
+
+const modules = import.meta.glob<Record<string, unknown>>(["../../convex/**/*.ts", "!**/convex.config.ts"], {
+  eager: true,
+});
+
+/** Every function of the app, as `file:name`. */
+const functions = Object.entries(modules).flatMap(([path, exports]) =>
+  Object.entries(exports).flatMap(([name, value]) =>
+    isRegistered(value)
+      ? [[`${path.slice("../../convex/".length, -".ts".length)}:${name}`, value] as const]
+      : [],
+  ),
+);
+const open = functions.filter(([, { isPublic }]) => isPublic === true);
+
+function deployed() {
+  const t = deployment();
+  registerInspected(t);
+  return t;
+}
+
+describe("what tally.api() gives to be exported", () => {
+  const given = Object.entries(tally.api());
+
+  test("is these five", () => {
+    expect(given.map(([name]) => name).sort()).toEqual(["balances", "check", "customer", "events", "plans"]);
+  });
+
+  test.each(given)("%s is a public query and nothing else", (_, query) => {
+    const { isQuery, isPublic, isMutation, isAction } = query as unknown as Registered;
+    expect({ isQuery, isPublic, isMutation, isAction }).toEqual({ isQuery: true, isPublic: true });
+  });
+
+  test("takes no customer and no entity", () => {
+    expect(Object.fromEntries(given.map(([name, query]) => [name, argumentsOf(query)]))).toEqual({
+      customer: [],
+      check: ["featureId", "requiredBalance"],
+      balances: [],
+      events: ["featureId", "cursor", "limit"],
+      plans: [],
+    });
+  });
+
+  test("takes the app's scope besides, and no more", () => {
+    const scoped = new Tally(components.tally, {
+      catalog: tally.catalog,
+      scope: { workspaceId: v.string() },
+      identify: () => Promise.resolve(null),
+    });
+    expect(Object.values(scoped.api()).map(argumentsOf)).toEqual([
+      ["workspaceId"],
+      ["workspaceId", "featureId", "requiredBalance"],
+      ["workspaceId"],
+      ["workspaceId", "featureId", "cursor", "limit"],
+      ["workspaceId"],
+    ]);
+  });
+});
+
+describe("a visitor", () => {
+  test("is told nothing about anybody", async () => {
+    const t = deployed();
+    await signedIn(t).mutation(api.chat.send, { text: "hello" });
+    expect(await t.query(api.billing.customer, {})).toBeNull();
+    expect(await t.query(api.billing.check, { featureId: "messages" })).toBeNull();
+    expect(await t.query(api.billing.balances, {})).toBeNull();
+    expect(await t.query(api.billing.events, {})).toBeNull();
+  });
+
+  test("is told which plans there are, none of them his", async () => {
+    const plans = await deployed().query(api.billing.plans, {});
+    expect(plans.map(({ id, current }) => [id, current])).toEqual([
+      ["free", false],
+      ["pro", false],
+      ["credit-pack-5", false],
+    ]);
+  });
+
+  /** Arguments with which each public function would do something for a user. */
+  const calls: Record<string, Record<string, unknown>> = {
+    "billing:customer": {},
+    "billing:check": { featureId: "messages" },
+    "billing:balances": {},
+    "billing:events": {},
+    "billing:plans": {},
+    "chat:send": { text: "hello" },
+    "chat:list": {},
+    "chat:generate": { prompt: "hello" },
+    "chat:ask": { model: "basic", prompt: "hello", requestId: "r1" },
+    "chat:search": { words: "hello" },
+    "emails:sendEmail": { to: "bob", body: "hello" },
+    "emails:queueEmails": { to: ["bob"], body: "hello" },
+    "usage:getUsage": { featureId: "messages" },
+  };
+
+  test("finds no other public functions than those below", () => {
+    expect(open.map(([name]) => name).sort()).toEqual(Object.keys(calls).sort());
+  });
+
+  test.each(open)("changes nothing by calling %s", async (name, { isQuery, isMutation }) => {
+    const t = deployed();
+    const before = await stored(t);
+    const [file = "", exported = ""] = name.split(":");
+    const reference: unknown = anyApi[file]?.[exported];
+    const args = calls[name] ?? {};
+    const called = isQuery
+      ? t.query(reference as FunctionReference<"query">, args)
+      : isMutation
+        ? t.mutation(reference as FunctionReference<"mutation">, args)
+        : t.action(reference as FunctionReference<"action">, args);
+    await called.catch(() => undefined);
+    expect(await stored(t)).toEqual(before);
+    expect(await t.run((ctx) => ctx.db.query("messages").collect())).toEqual([]);
+  });
+});
+
+describe("a public function of the app", () => {
+  /** What would let a browser choose whom to charge, how much, or with what. */
+  const telltale = ["customerId", "userId", "entityId", "value", "amount", "planId", "idempotencyKey"];
+
+  test.each(open)("%s takes nothing that says whom to charge or how much", (_, registered) => {
+    expect(argumentsOf(registered).filter((name) => telltale.includes(name))).toEqual([]);
+  });
+
+  test("is never a track, a grant or a plan", () => {
+    const names = open.map(([name]) => name.split(":")[1]?.toLowerCase() ?? "");
+    expect(names.filter((name) => /track|consume|grant|attach|setplan|refund|give/.test(name))).toEqual([]);
+  });
+
+  test("is none of those that are for the app's own use", () => {
+    const hidden = functions.filter(([, { isPublic }]) => isPublic !== true).map(([name]) => name);
+    expect(hidden).toEqual(
+      expect.arrayContaining(["credits:giveCredits", "credits:setPlan", "digests:writeDigest"]),
+    );
+  });
+
+  test("takes no argument beside its own", async () => {
+    const t = deployed();
+    const send = signedIn(t).mutation(api.chat.send, { text: "hello", customerId: "user_2" } as never);
+    await expect(send).rejects.toThrow(/Validator error/);
+    expect((await stored(t)).customers).toEqual([]);
+  });
+});
+
+describe("a signed-in user", () => {
+  /** Bob has a name, a plan, a gift and uses that nobody else is to see. */
+  async function withBob() {
+    const t = deployed();
+    await t.mutation(async (ctx) => {
+      await tally.customers.create(ctx, { customerId: "bob", name: "Robert", email: "bob@example.com" });
+      await tally.subscriptions.attach(ctx, { customerId: "bob", planId: "pro" });
+      await tally.track(ctx, {
+        customerId: "bob",
+        featureId: "messages",
+        value: 77,
+        idempotencyKey: "bob-secret",
+        properties: { topic: "bob-topic" },
+      });
+    });
+    await t.mutation(internal.credits.giveCredits, { userId: "bob", amount: 33, ticket: "bob-ticket" });
+    return t;
+  }
+
+  const queries = ["customer", "balances", "events"] as const;
+
+  test.each(queries)("finds nothing of another customer in %s", async (name) => {
+    const t = await withBob();
+    await signedIn(t, "ada").mutation(api.chat.send, { text: "hello" });
+    const answer: unknown = await signedIn(t, "ada").query(api.billing[name], {});
+    expect(JSON.stringify(answer)).not.toMatch(/bob|robert|\b77\b|\b33\b|support|sorry/i);
+  });
+
+  test("has his own plan and not another customer's", async () => {
+    const plans = await signedIn(await withBob(), "ada").query(api.billing.plans, {});
+    expect(plans.filter(({ current }) => current).map(({ id }) => id)).toEqual(["free"]);
+  });
+
+  test("finds nothing of another customer though he has never written himself", async () => {
+    const ada = signedIn(await withBob(), "ada");
+    expect(await ada.query(api.billing.events, {})).toEqual({ page: [], cursor: null });
+    expect(await ada.query(api.billing.check, { featureId: "messages" })).toMatchObject({
+      granted: 5,
+      usage: 0,
+      data: { customer_id: "ada" },
+    });
+  });
+
+  test("finds nothing of another whose id begins as his", async () => {
+    const t = await withBob();
+    expect(await signedIn(t, "bo").query(api.billing.events, {})).toEqual({ page: [], cursor: null });
+    expect(await signedIn(t, "bo").query(api.billing.check, { featureId: "messages" })).toMatchObject({
+      usage: 0,
+    });
+  });
+
+  test("sees his own events without keys, reasons, actors and properties", async () => {
+    const bob = signedIn(await withBob(), "bob");
+    const found = await bob.query(api.billing.events, {});
+    expect(JSON.stringify(found)).not.toMatch(/bob-secret|bob-topic|bob-ticket|support|sorry/i);
+    expect(found?.page.map(({ kind, value }) => [kind, value])).toEqual([
+      ["grant", 33],
+      ["usage", 77],
+      ["plan", 0],
+      ["plan", 0],
+    ]);
+    const known = ["createdAt", "eventId", "featureId", "kind", "planId", "remaining", "uncovered", "value"];
+    for (const event of found?.page ?? []) expect(known).toEqual(expect.arrayContaining(Object.keys(event)));
+  });
+
+  test("is who his token says, whatever his name is", async () => {
+    const t = await withBob();
+    const mallory = t.withIdentity({ subject: "mallory", name: "bob", email: "bob@example.com" });
+    expect(await mallory.query(api.billing.customer, {})).toEqual({
+      customerId: "mallory",
+      name: "bob",
+      email: "bob@example.com",
+      planIds: ["free"],
+    });
+  });
+});
+
+describe("an argument that identify may use", () => {
+  /** Members of one workspace each: whoever asks for another is nobody there. */
+  const workspaces = new Tally(components.tally, {
+    catalog: tally.catalog,
+    scope: { workspaceId: v.string() },
+    identify: async (ctx, { workspaceId }): Promise<Identity | null> => {
+      const user = await ctx.auth.getUserIdentity();
+      return user?.subject === `member of ${workspaceId}` ? { customerId: workspaceId } : null;
+    },
+  });
+
+  function deployedWorkspaces() {
+    const t = convexTest({
+      schema,
+      modules: {
+        "../../convex/_generated/api.ts": () => Promise.resolve({}),
+        "../../convex/workspaces.ts": () => Promise.resolve(workspaces.api()),
+      },
+    });
+    registerInspected(t);
+    return t;
+  }
+
+  const { workspaces: exported } = anyApi as unknown as ApiFromModules<{
+    workspaces: ReturnType<typeof workspaces.api>;
+  }>;
+
+  test("opens the workspace to its members", async () => {
+    const t = deployedWorkspaces();
+    const member = t.withIdentity({ subject: "member of red" });
+    expect(await member.query(exported.balances, { workspaceId: "red" })).toHaveLength(4);
+  });
+
+  test("opens it to nobody else", async () => {
+    const t = deployedWorkspaces();
+    await t.mutation((ctx) => workspaces.customers.create(ctx, { customerId: "blue" }));
+    const member = t.withIdentity({ subject: "member of red" });
+    expect(await member.query(exported.balances, { workspaceId: "blue" })).toBeNull();
+  });
+});
