@@ -1,7 +1,8 @@
 import { v } from "convex/values";
 import { advanceAll } from "../core/advance.js";
 import { assertId } from "../core/arguments.js";
-import { addGrant, emptyBalance } from "../core/balances.js";
+import { emptyBalance } from "../core/balances.js";
+import { addGrant } from "../core/grants.js";
 import { grantOf } from "../core/plans.js";
 import { shown, tallyError } from "../core/errors.js";
 import { mutation, query } from "./_generated/server.js";

@@ -1,6 +1,7 @@
 import { v, type Infer } from "convex/values";
 import { advanceAll, type ClosedPeriod } from "../core/advance.js";
-import { emptyBalance, topUp, type Grant } from "../core/balances.js";
+import { emptyBalance, type Grant } from "../core/balances.js";
+import { topUp } from "../core/grants.js";
 import { planValidator, type Item, type Plan } from "../core/catalog.js";
 import { changeGrants, grantOf, isTopUp, isUpgrade } from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";

@@ -78,10 +78,14 @@ function nextBoundaryOf(balance: Balance): number {
 }
 
 function expire(balance: Balance, at: number, closed: ClosedPeriod[]): void {
-  for (const grant of balance.grants) {
-    if ((grant.expiresAt ?? Infinity) <= at) closePeriod(balance, grant, grant.expiresAt ?? at, closed);
-  }
-  balance.grants = balance.grants.filter((grant) => (grant.expiresAt ?? Infinity) > at);
+  const ended = balance.grants.filter((grant) => (grant.expiresAt ?? Infinity) <= at);
+  if (ended.length === 0) return;
+  for (const grant of ended) closePeriod(balance, grant, grant.expiresAt ?? at, closed);
+  const gone = new Set(ended.map(({ id }) => id));
+  // What was left of earlier periods ends with the grant that it was left of.
+  balance.grants = balance.grants.filter(
+    ({ id, rolledFrom }) => !gone.has(id) && !gone.has(rolledFrom ?? ""),
+  );
 }
 
 /** Records what a usage-based grant owes for the period that ends at `to`. */
@@ -101,12 +105,13 @@ export function closePeriod(balance: Balance, grant: Grant, to: number, closed: 
 }
 
 function reset(balance: Balance, grant: Grant, at: number, until: number, closed: ClosedPeriod[]): void {
-  closePeriod(balance, grant, at, closed);
-  rollOver(balance, grant, at);
+  const hasBegun = (grant.startsAt ?? -Infinity) < at;
+  if (hasBegun) closePeriod(balance, grant, at, closed);
+  if (hasBegun) rollOver(balance, grant, at);
   grant.used = grant.carry === true ? nearest(over(grant)) : 0;
   const hasDebt = balance.grants.some((other) => other.carry === true && over(other).gt(0));
   // Where a period leaves no trace (nothing kept, nothing owed), one reset is the same as a hundred.
-  const leavesATrace = grant.rollover !== undefined || hasDebt;
+  const leavesATrace = grant.rollover !== undefined || grant.used !== 0 || hasDebt;
   if (grant.reset) grant.reset.nextAt = nextBoundary(grant.reset, leavesATrace ? at : until);
 }
 

@@ -1,7 +1,7 @@
 /** What is told of balances: exact inside, shown in the units of the feature that was asked for. */
 import { v, type Infer, type ObjectType } from "convex/values";
 import { nearest, exact, total, unitsFor, type Decimal } from "./amounts.js";
-import { left, over, type Balance } from "./balances.js";
+import { left, over, type Balance, type Grant } from "./balances.js";
 import { askedFeature, decide, governingRow, refusalValidator, type Ask } from "./draws.js";
 import { burnOrder, type Entry, type Scope } from "./order.js";
 import { intervalValidator } from "./periods.js";
@@ -67,14 +67,12 @@ export function answer(rows: readonly Balance[], ask: Ask): Decision {
 export function summarize(rows: readonly Balance[], scope: Scope): Summary {
   const entries = burnOrder(rows, scope);
   const endless = entries.filter(({ grant }) => grant.unlimited);
-  const counted = endless.length > 0 ? endless : entries;
-  const inAskedUnits = (entry: Entry, amount: Decimal) => unitsFor(amount, entry.pool.cost);
-  const resets = entries.flatMap(({ grant }) => grant.reset?.nextAt ?? []);
   const unlimited = endless.length > 0;
+  const resets = entries.flatMap(({ grant }) => grant.reset?.nextAt ?? []);
   return {
-    granted: unlimited ? 0 : nearest(total(entries.map((e) => inAskedUnits(e, exact(e.grant.granted))))),
-    usage: nearest(total(counted.map((e) => inAskedUnits(e, exact(e.grant.used))))),
-    remaining: unlimited ? 0 : nearest(remainingUnits(entries)),
+    granted: unlimited ? 0 : inAskedUnits(entries, ({ granted }) => exact(granted)),
+    usage: inAskedUnits(unlimited ? endless : entries, ({ used }) => exact(used)),
+    remaining: unlimited ? 0 : inAskedUnits(entries, left),
     unlimited,
     overageAllowed: entries.some((entry) => allowsOverage(rows, entry, scope.entityId)),
     nextResetAt: resets.length === 0 ? null : Math.min(...resets),
@@ -83,13 +81,13 @@ export function summarize(rows: readonly Balance[], scope: Scope): Summary {
 }
 
 /** Each pool's amounts are added before they are converted, as a draw from them is priced. */
-function remainingUnits(entries: readonly Entry[]): Decimal {
+function inAskedUnits(entries: readonly Entry[], amountOf: (grant: Grant) => Decimal): number {
   const pools = [...new Set(entries.map(({ pool }) => pool))];
-  return total(
-    pools.map((pool) =>
-      unitsFor(total(entries.filter((e) => e.pool === pool).map((e) => left(e.grant))), pool.cost),
-    ),
-  );
+  const units = pools.map((pool) => {
+    const amounts = entries.filter((entry) => entry.pool === pool).map(({ grant }) => amountOf(grant));
+    return unitsFor(total(amounts), pool.cost);
+  });
+  return nearest(total(units));
 }
 
 function allowsOverage(rows: readonly Balance[], { grant, row }: Entry, entityId?: string): boolean {

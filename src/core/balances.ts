@@ -3,8 +3,7 @@
  * A grant counts with `granted` and `used` alone: what is left and what is overage are derived.
  */
 import { v, type Infer, type ObjectType } from "convex/values";
-import { atLeastZero, exact, stored, type Decimal } from "./amounts.js";
-import { tallyError } from "./errors.js";
+import { atLeastZero, exact, ZERO, type Decimal } from "./amounts.js";
 import { intervalValidator } from "./periods.js";
 import { usagePriceValidator } from "./prices.js";
 
@@ -86,8 +85,9 @@ export const MAX_GRANTS = 64;
 
 /** What is left of a grant: never below 0. */
 export const left = (grant: Grant): Decimal => atLeastZero(exact(grant.granted).minus(grant.used));
-/** How far a grant is used beyond what it granted: never below 0. */
-export const over = (grant: Grant): Decimal => atLeastZero(exact(grant.used).minus(grant.granted));
+/** How far a grant is used beyond what it granted: never below 0, and nothing is beyond an unlimited one. */
+export const over = (grant: Grant): Decimal =>
+  grant.unlimited ? ZERO : atLeastZero(exact(grant.used).minus(grant.granted));
 
 export function isLive(grant: Grant, now: number): boolean {
   return (grant.startsAt ?? -Infinity) <= now && now < (grant.expiresAt ?? Infinity);
@@ -126,37 +126,4 @@ export function copyOf<Row extends Balance>(balance: Row): Row {
     })),
     ...(balance.limits && { limits: balance.limits.map((limit) => ({ ...limit })) }),
   };
-}
-
-/** Adds a grant to its balance. Throws `too_many_grants` beyond 64. */
-export function addGrant<Row extends Balance>(balance: Row, grant: Grant): Row {
-  if (balance.grants.length >= MAX_GRANTS) {
-    throw tallyError(
-      "too_many_grants",
-      `The customer already has ${MAX_GRANTS} grants of "${balance.featureId}" with different terms. Use equal terms (source, expiry, priority), so that they merge, or wait until some expire.`,
-      { featureId: balance.featureId },
-    );
-  }
-  return { ...balance, grants: [...balance.grants, grant] };
-}
-
-/**
- * Adds a top-up: into a grant of equal terms where there is one that is not overdrawn (so that
- * merging never changes a total), else as a grant of its own. Answers which grant holds it now.
- */
-export function topUp<Row extends Balance>(balance: Row, grant: Grant): { balance: Row; grantId: string } {
-  const twin = balance.grants.find(
-    (other) => haveEqualTerms(other, grant) && other.used >= 0 && other.used <= other.granted,
-  );
-  if (twin === undefined) return { balance: addGrant(balance, grant), grantId: grant.id };
-  const granted = stored(exact(twin.granted).plus(grant.granted));
-  const grants = balance.grants.map((other) => (other === twin ? { ...twin, granted } : other));
-  return { balance: { ...balance, grants }, grantId: twin.id };
-}
-
-/** Whether two grants differ in nothing but identity and amounts. */
-function haveEqualTerms(a: Grant, b: Grant): boolean {
-  const terms = ({ id: _id, createdAt: _createdAt, granted: _granted, used: _used, ...rest }: Grant) =>
-    JSON.stringify(Object.entries(rest).sort(([x], [y]) => (x < y ? -1 : 1)));
-  return terms(a) === terms(b);
 }

@@ -180,12 +180,11 @@ export type FeaturesOf<C> = C extends { features: readonly (infer F)[] }
 type PlanLike = { id: string; items?: readonly unknown[] };
 
 /** The plans that a config defines, as types. */
-export type PlansOf<C> = C extends { plans: readonly (infer P)[] }
-  ? Extract<P, PlanLike>
-  : C extends { products: readonly (infer P)[] }
-    ? Extract<P, PlanLike>
-    : C extends { features: readonly unknown[] }
-      ? never
-      : C extends { default: infer D }
-        ? PlansOf<D>
-        : Exclude<Extract<C[keyof C], PlanLike>, FeatureDefinition>;
+export type PlansOf<C> = C extends { features: readonly unknown[] }
+  ? ListedPlans<C, "plans"> | ListedPlans<C, "products">
+  : C extends { default: infer D }
+    ? PlansOf<D>
+    : Exclude<Extract<C[keyof C], PlanLike>, FeatureDefinition>;
+
+type ListedPlans<C, Name extends string> =
+  C extends Record<Name, readonly (infer P)[]> ? Extract<P, PlanLike> : never;

@@ -97,11 +97,12 @@ class Drawing<Row extends Balance> {
   private readonly paid = new Map<number, { amount: Decimal; units: Decimal }>();
   private readonly asked: string;
   private readonly overflows: boolean;
+  private readonly rejects: boolean;
   private wanted: Decimal;
   private blockedBy: Refusal | null = null;
 
   constructor(
-    given: readonly Row[],
+    private readonly given: readonly Row[],
     private readonly ask: Ask,
     onInsufficient: OnInsufficient,
   ) {
@@ -109,6 +110,7 @@ class Drawing<Row extends Balance> {
     this.order = burnOrder(this.rows, ask);
     this.asked = askedFeature(ask);
     this.overflows = onInsufficient === "overflow";
+    this.rejects = onInsufficient === "reject";
     this.wanted = exact(ask.units);
   }
 
@@ -174,12 +176,13 @@ class Drawing<Row extends Balance> {
 
   private take(entry: Entry, units: Decimal, amount: Decimal): void {
     entry.grant.used = stored(exact(entry.grant.used).plus(amount));
-    const earlier = this.draws.find((drawn) => drawn.entry.grant === entry.grant);
-    if (earlier === undefined) {
-      this.draws.push({ entry, amount, units });
+    // A grant that pays again later is a draw of its own: what comes last goes back first.
+    const last = this.draws.at(-1);
+    if (last?.entry.grant === entry.grant) {
+      last.amount = last.amount.plus(amount);
+      last.units = last.units.plus(units);
     } else {
-      earlier.amount = earlier.amount.plus(amount);
-      earlier.units = earlier.units.plus(units);
+      this.draws.push({ entry, amount, units });
     }
   }
 
@@ -212,32 +215,37 @@ class Drawing<Row extends Balance> {
     const governing = governingRow(this.rows, row.featureId, this.ask.entityId, "overage");
     const control = governing?.overage;
     if (!(control?.allowed ?? grant.overage !== undefined)) return ZERO;
-    if (control?.max !== undefined) return this.spendRoom(row.featureId, governing!, control.max);
+    if (control?.max !== undefined) return this.spendRoom(entry, governing!, control.max);
     return grant.overage?.max === undefined
       ? undefined
       : atLeastZero(exact(grant.overage.max).minus(over(grant)));
   }
 
   /** Overflow goes below zero whatever the item says; only a spend limit holds it. */
-  private overflowRoom({ row }: Entry): Decimal | undefined {
-    const governing = governingRow(this.rows, row.featureId, this.ask.entityId, "overage");
+  private overflowRoom(entry: Entry): Decimal | undefined {
+    const governing = governingRow(this.rows, entry.row.featureId, this.ask.entityId, "overage");
     const max = governing?.overage?.max;
-    return max === undefined ? undefined : this.spendRoom(row.featureId, governing!, max);
+    return max === undefined ? undefined : this.spendRoom(entry, governing!, max);
   }
 
   /** A customer's spend limit spans all of his rows, those of his entities included. */
-  private spendRoom(featureId: string, governing: Balance, max: number): Decimal {
+  private spendRoom({ row: { featureId }, pool }: Entry, governing: Balance, max: number): Decimal {
     const spanned = this.rows.filter(
       (row) =>
         row.featureId === featureId &&
         (governing.entityId === undefined || row.entityId === governing.entityId),
     );
     const room = atLeastZero(exact(max).minus(total(spanned.flatMap((row) => row.grants.map(over)))));
-    if (room.lt(this.wanted)) this.blockedBy ??= "spend_limit";
+    if (room.lt(priceOf(this.wanted, pool.cost))) this.blockedBy ??= "spend_limit";
     return room;
   }
 
   private result(uncovered: Decimal, unlimited: boolean): Outcome<Row> {
+    const shortage = uncovered.eq(0) ? null : this.blockedBy;
+    if (this.rejects && shortage !== null) {
+      const { units } = this.ask;
+      return { rows: [...this.given], draws: [], applied: 0, uncovered: units, unlimited, shortage };
+    }
     return {
       rows: this.rows,
       draws: this.draws
@@ -246,7 +254,7 @@ class Drawing<Row extends Balance> {
       applied: stored(exact(this.ask.units).minus(uncovered)),
       uncovered: stored(uncovered),
       unlimited,
-      shortage: uncovered.eq(0) ? null : this.blockedBy,
+      shortage,
     };
   }
 }
@@ -258,24 +266,31 @@ class Drawing<Row extends Balance> {
 function giveBack<Row extends Balance>(given: readonly Row[], ask: Ask): Outcome<Row> {
   const rows = given.map(copyOf);
   const order = burnOrder(rows, ask).filter(({ grant }) => grant.rolledFrom === undefined);
-  const returned = new Map<Grant, { amount: Decimal; units: Decimal }>();
+  const draws: Draw[] = [];
+  const returned = new Map<number, { amount: Decimal; units: Decimal }>();
   let giving = exact(ask.units).neg();
-  const refill = (room: (grant: Grant) => Decimal) => {
-    for (const { grant, pool } of order) {
-      const amount = smaller(priceOf(giving, pool.cost), room(grant));
-      if (amount.lte(0)) continue;
-      const units = smaller(giving, unitsFor(amount, pool.cost));
-      grant.used = stored(exact(grant.used).minus(amount));
-      const earlier = returned.get(grant) ?? { amount: ZERO, units: ZERO };
-      returned.set(grant, { amount: earlier.amount.minus(amount), units: earlier.units.minus(units) });
-      giving = giving.minus(units);
-    }
+  const refill = (entry: Entry, room: Decimal) => {
+    if (room.lte(0) || giving.eq(0)) return;
+    const { grant, pool, poolIndex } = entry;
+    const before = returned.get(poolIndex) ?? { amount: ZERO, units: ZERO };
+    const needed = priceOf(before.units.plus(giving), pool.cost).minus(before.amount);
+    const amount = smaller(needed, room);
+    const total = before.amount.plus(amount);
+    const units = amount.eq(needed) ? giving : unitsFor(total, pool.cost).minus(before.units);
+    grant.used = stored(exact(grant.used).minus(amount));
+    draws.push({ grantId: grant.id, amount: stored(amount.neg()), units: stored(units.neg()) });
+    returned.set(poolIndex, { amount: total, units: before.units.plus(units) });
+    giving = giving.minus(units);
   };
-  refill((grant) => (grant.unlimited ? ZERO : over(grant)));
-  refill((grant) => atLeastZero(exact(grant.used)));
+  for (const entry of order) refill(entry, over(entry.grant));
+  // An unlimited grant has paid for everything since it is there: it takes back first as well.
+  const unlimitedFirst = [...order].sort(
+    (a, b) => Number(b.grant.unlimited ?? 0) - Number(a.grant.unlimited ?? 0),
+  );
+  for (const entry of unlimitedFirst) refill(entry, exact(entry.grant.used));
   return {
     rows,
-    draws: [...returned].map(([grant, { amount, units }]) => drawOf(grant, amount, units)),
+    draws,
     applied: stored(exact(ask.units).plus(giving)),
     uncovered: stored(giving.neg()),
     unlimited: false,

@@ -1,8 +1,9 @@
 /** What a customer gets with a plan. */
 import { capRollovers, closePeriod, settleDebt, type ClosedPeriod } from "./advance.js";
 import { atLeastZero, exact, smaller, stored, total, type Decimal } from "./amounts.js";
-import { addGrant, copyOf, emptyBalance, isLive, left, type Balance, type Grant } from "./balances.js";
+import { copyOf, emptyBalance, isLive, left, over, type Balance, type Grant } from "./balances.js";
 import type { Item, Plan } from "./catalog.js";
+import { addGrant } from "./grants.js";
 import { nextBoundary } from "./periods.js";
 
 export interface Start {
@@ -98,7 +99,7 @@ export function changeGrants<Row extends Balance>(
   const plain = ended.filter((grant) => grant.rolledFrom === undefined && isLive(grant, now));
   let added: Row = next;
   const fresh = incoming.map((grant) => ({ ...grant }));
-  if (keepsUsage) carryUsage(fresh, total(plain.map((grant) => atLeastZero(exact(grant.used)))));
+  if (keepsUsage) carryUsage(fresh, total(plain.map(uncharged)));
   for (const grant of fresh) added = addGrant(added, grant);
   const heir = fresh.find((grant) => grant.rollover !== undefined);
   if (heir !== undefined) {
@@ -109,6 +110,12 @@ export function changeGrants<Row extends Balance>(
   }
   settleDebt(added, now);
   return { balance: added, closed };
+}
+
+/** What was used of a grant and is not charged by closing its period. */
+function uncharged(grant: Grant): Decimal {
+  const used = atLeastZero(exact(grant.used));
+  return grant.overage === undefined ? used : used.minus(over(grant));
 }
 
 /** Counts `used` against new grants: each up to what it grants, the rest against the first. */

@@ -6,6 +6,9 @@ import { INTERVALS, lengthMs } from "./periods.js";
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const FEATURE_TYPES = ["boolean", "metered", "credit_system"];
+const TRIAL_UNITS = ["day", "month", "year"];
+const BILLING_METHODS = ["prepaid", "usage_based"];
+const TIER_BEHAVIORS = ["graduated", "volume"];
 /** Rollovers of one grant at a time: with others they must fit into a row of 64 grants. */
 const MAX_ROLLOVERS = 48;
 const MONTH_MS = lengthMs({ interval: "month", count: 1 });
@@ -71,6 +74,9 @@ function planProblems(plan: Plan, byId: ReadonlyMap<string, Feature>): string[] 
   }
   if (plan.autoEnable && (plan.price?.amount ?? 0) > 0) {
     problems.push("a default plan must be free: customers get it without paying");
+  }
+  if (plan.trial !== undefined && !TRIAL_UNITS.includes(plan.trial.unit)) {
+    problems.push(`the trial must be counted in ${TRIAL_UNITS.join(", ")}, got ${shown(plan.trial.unit)}`);
   }
   if (plan.trial !== undefined && !(Number.isInteger(plan.trial.length) && plan.trial.length > 0)) {
     problems.push(`the trial's length must be a whole number above 0, got ${shown(plan.trial.length)}`);
@@ -141,6 +147,12 @@ function rolloverProblems(item: Item, rollover: NonNullable<Item["rollover"]>): 
 
 function itemPriceProblems(price: NonNullable<Item["price"]>, included: number): string[] {
   const problems = everyProblems(price.every, "price");
+  if (!BILLING_METHODS.includes(price.billingMethod)) {
+    problems.push(`billingMethod must be ${BILLING_METHODS.join(" or ")}, got ${shown(price.billingMethod)}`);
+  }
+  if (!TIER_BEHAVIORS.includes(price.tierBehavior)) {
+    problems.push(`tierBehavior must be ${TIER_BEHAVIORS.join(" or ")}, got ${shown(price.tierBehavior)}`);
+  }
   if (price.tiers.length === 0) problems.push("a price needs an amount or tiers");
   let from = included;
   for (const [index, tier] of price.tiers.entries()) {

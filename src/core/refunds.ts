@@ -1,5 +1,15 @@
 /** Returning earlier draws to the very grants that paid them. */
-import { atLeastZero, exact, larger, smaller, stored, ZERO, type Decimal } from "./amounts.js";
+import {
+  atLeastZero,
+  exact,
+  larger,
+  priceOf,
+  smaller,
+  stored,
+  unitsFor,
+  ZERO,
+  type Decimal,
+} from "./amounts.js";
 import { copyOf, type Balance, type Grant } from "./balances.js";
 import { askedFeature, draw, limitsOf, type Draw } from "./draws.js";
 import { assert } from "./errors.js";
@@ -8,6 +18,8 @@ import { lastBoundary } from "./periods.js";
 
 export interface Restored<Row extends Balance = Balance> {
   rows: Row[];
+  /** What came back, below 0: to the grants that had paid, or to others in their place. */
+  draws: Draw[];
   /** What of the draws stays charged. */
   kept: Draw[];
   /** Units that came back to nobody, since their period was over anyway. */
@@ -28,43 +40,66 @@ export function restore<Row extends Balance>(
 ): Restored<Row> {
   const rows = given.map(copyOf);
   const asked = askedFeature(scope);
-  const kept: Draw[] = [];
-  let [returning, lapsed, homeless] = [exact(units), ZERO, ZERO];
-  for (const past of [...drawn].reverse()) {
-    const [back, stays] = split(past, returning);
-    returning = returning.minus(back.units);
-    if (stays.units > 0) kept.unshift(stays);
-    if (back.units === 0) continue;
+  const { kept, returning } = divide(drawn, units);
+  const draws: Draw[] = [];
+  let [lapsed, homeless] = [ZERO, ZERO];
+  for (const past of returning) {
     const home = findGrant(rows, past.grantId);
+    if (home?.grant.unlimited !== true) uncountLimits(rows, asked, scope, drawnAt, past.units);
+    if (home !== undefined && home.row.featureId !== asked && !home.grant.unlimited) {
+      uncountLimits(rows, home.row.featureId, scope, drawnAt, past.amount);
+    }
     if (past.until !== undefined && scope.now >= past.until) {
-      lapsed = lapsed.plus(back.units);
+      lapsed = lapsed.plus(past.units);
     } else if (home === undefined) {
-      homeless = homeless.plus(back.units);
+      homeless = homeless.plus(past.units);
     } else {
-      returnTo(home.grant, exact(back.amount));
-      if (home.grant.unlimited) continue;
-      const uncount = (featureId: string, amount: number) =>
-        uncountLimits(rows, featureId, scope, drawnAt, amount);
-      if (home.row.featureId !== asked) uncount(home.row.featureId, back.amount);
-      uncount(asked, back.units);
+      const back = returnTo(home.grant, past);
+      if (back.amount !== 0 || back.units !== 0)
+        draws.push({ ...back, amount: -back.amount, units: -back.units });
+      lapsed = lapsed.plus(past.units).minus(back.units);
     }
   }
-  assert(returning.eq(0), "no more is returned than was drawn");
-  if (homeless.eq(0)) return { rows, kept, lapsed: stored(lapsed) };
+  if (homeless.eq(0)) return { rows, draws, kept, lapsed: stored(lapsed) };
   const refilled = draw(rows, { ...scope, units: stored(homeless.neg()) }, "cap");
-  return { rows: refilled.rows, kept, lapsed: stored(lapsed.minus(refilled.uncovered)) };
+  return {
+    rows: refilled.rows,
+    draws: [...draws, ...refilled.draws],
+    kept,
+    lapsed: stored(lapsed.minus(refilled.uncovered)),
+  };
 }
 
-/** Divides a draw into what goes back of `returning` units, and what stays: charged in proportion, rounded up. */
-function split(past: Draw, returning: Decimal): [back: Draw, stays: Draw] {
-  const units = smaller(returning, exact(past.units));
+/** Divides draws into what stays and what returns when `units` of them go back, the last first. */
+export function divide(drawn: readonly Draw[], units: number): { kept: Draw[]; returning: Draw[] } {
+  const kept: Draw[] = [];
+  const returning: Draw[] = [];
+  let todo = exact(units);
+  for (const past of [...drawn].reverse()) {
+    const [back, stays] = split(past, todo);
+    todo = todo.minus(back.units);
+    // Dust that paid no unit of its own paid for what was drawn after it, and goes back with that.
+    const isDust = past.units === 0 && kept.length === 0;
+    if (isDust || back.units > 0) returning.push(isDust ? past : back);
+    if (!isDust && (stays.units > 0 || past.units === 0)) kept.unshift(stays);
+  }
+  assert(todo.eq(0), "no more is returned than was drawn");
+  return { kept, returning };
+}
+
+/** What goes back of a draw, and what stays: charged in proportion, rounded up. */
+function split(past: Draw, todo: Decimal): [back: Draw, stays: Draw] {
+  const units = smaller(todo, exact(past.units));
   const staying = exact(past.units).minus(units);
-  const amount = staying.eq(0) ? ZERO : exact(past.amount).times(staying).div(past.units).round(9, 3);
+  const amount = units.eq(0) ? exact(past.amount) : priceOf(staying, rateOf(past));
   return [
     { ...past, units: stored(units), amount: stored(exact(past.amount).minus(amount)) },
     { ...past, units: stored(staying), amount: stored(amount) },
   ];
 }
+
+/** What a draw's units cost in it: the cost of its day, whatever the catalog says now. */
+const rateOf = ({ amount, units }: Draw) => ({ creditAmount: amount, featureAmount: units });
 
 function findGrant(rows: readonly Balance[], grantId: string): { row: Balance; grant: Grant } | undefined {
   for (const row of rows) {
@@ -74,10 +109,15 @@ function findGrant(rows: readonly Balance[], grantId: string): { row: Balance; g
   return undefined;
 }
 
-/** A grant never gets back more than was taken from it: a reset in between has already forgotten it. */
-function returnTo(grant: Grant, amount: Decimal): void {
-  const taken = grant.unlimited ? amount : smaller(amount, atLeastZero(exact(grant.used)));
-  grant.used = stored(exact(grant.used).minus(taken));
+/**
+ * Puts a draw back into its grant; answers what of it there was to put back. A grant whose debt is
+ * carried has forgotten at its reset what was no debt: that part has lapsed.
+ */
+function returnTo(grant: Grant, past: Draw): Draw {
+  const room = grant.carry === true ? atLeastZero(exact(grant.used)) : exact(past.amount);
+  const [back] = room.lt(past.amount) ? split(past, unitsFor(room, rateOf(past))) : [past];
+  grant.used = stored(exact(grant.used).minus(back.amount));
+  return back;
 }
 
 function uncountLimits(

@@ -24,25 +24,45 @@ export interface Definitions {
  * loader does, whatever has a known feature `type` is a feature and whatever else has an `id` is a plan.
  */
 export function definitionsIn(config: object, problems: string[]): Definitions {
+  if (!isObject(config)) {
+    problems.push(`a catalog is { features, plans } or a module of definitions, got ${shown(config)}`);
+    return { features: [], plans: [] };
+  }
   if ("features" in config && Array.isArray(config.features)) {
-    return { features: config.features as FeatureDefinition[], plans: plansIn(config) };
+    return {
+      features: listIn<FeatureDefinition>(config, "features", problems),
+      plans: [
+        ...listIn<PlanDefinition>(config, "plans", problems),
+        ...listIn<PlanDefinition>(config, "products", problems),
+      ],
+    };
   }
   if ("default" in config && isObject(config.default)) return definitionsIn(config.default, problems);
   const found: Definitions = { features: [], plans: [] };
   for (const [name, value] of Object.entries(config)) {
     if (!isObject(value) || Array.isArray(value)) continue;
+    const isItem = "featureId" in value || "feature_id" in value || "price" in value;
     if ("type" in value && "id" in value) found.features.push(value as FeatureDefinition);
     else if ("id" in value) found.plans.push(value as PlanDefinition);
-    else if ("featureId" in value || "feature_id" in value || "price" in value)
-      continue; // an item with a name
-    else problems.push(`the export ${shown(name)} is neither a feature (no type) nor a plan (no id)`);
+    else if (!isItem)
+      problems.push(`the export ${shown(name)} is neither a feature (no type) nor a plan (no id)`);
   }
   return found;
 }
 
-function plansIn(config: object): Definitions["plans"] {
-  const plans = "plans" in config ? config.plans : "products" in config ? config.products : [];
-  return Array.isArray(plans) ? (plans as Definitions["plans"]) : [];
+/** The objects of a list; what is none is a problem. */
+function listIn<Definition>(config: object, name: string, problems: string[]): Definition[] {
+  const list: unknown = Reflect.get(config, name);
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) {
+    problems.push(`${name} must be a list, got ${shown(list)}`);
+    return [];
+  }
+  const isGood = (entry: unknown, index: number) => {
+    if (!isObject(entry)) problems.push(`${name}[${index}] must be a definition, got ${shown(entry)}`);
+    return isObject(entry);
+  };
+  return list.filter(isGood) as Definition[];
 }
 
 export function featureOf(definition: FeatureDefinition): Feature {
@@ -93,11 +113,11 @@ export function planOf(
   let price: Plan["price"] = modern.price
     ? { amount: modern.price.amount, every: everyOf(modern.price.interval, modern.price.intervalCount) }
     : null;
-  for (const defined of definition.items ?? []) {
+  for (const defined of listIn<ItemDefinition | ProductItemDefinition>(definition, "items", problems)) {
     if ("featureId" in defined) {
-      items.push(itemOf(defined, features));
+      items.push(itemOf(defined, features, about, problems));
     } else if (defined.feature_id !== undefined) {
-      items.push(itemOf(modernItem(defined), features));
+      items.push(itemOf(modernItem(defined), features, about, problems));
     } else if (price === null) {
       price = { amount: defined.price ?? NaN, every: everyOf(defined.interval, defined.interval_count) };
     } else {
@@ -163,7 +183,17 @@ function modernItem(defined: ProductItemDefinition): ItemDefinition {
   };
 }
 
-function itemOf(defined: ItemDefinition, features: ReadonlyMap<string, Feature>): Item {
+function itemOf(
+  defined: ItemDefinition,
+  features: ReadonlyMap<string, Feature>,
+  about: string,
+  problems: string[],
+): Item {
+  if (defined.price?.amount !== undefined && defined.price.tiers !== undefined) {
+    problems.push(
+      `${about}: item ${shown(defined.featureId)}: a price has either an amount or tiers, not both`,
+    );
+  }
   const feature = features.get(defined.featureId);
   const consumable = feature?.consumable ?? true;
   const rollover = rolloverOf(defined.rollover);

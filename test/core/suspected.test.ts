@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { advance } from "../../src/core/advance.js";
 import { summarize } from "../../src/core/answers.js";
-import { topUp } from "../../src/core/balances.js";
+import { topUp } from "../../src/core/grants.js";
 import { defineCatalog } from "../../src/core/catalog.js";
 import { decide, draw } from "../../src/core/draws.js";
 import { shown } from "../../src/core/errors.js";
