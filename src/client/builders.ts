@@ -20,7 +20,9 @@ import type { GenericValidator, ObjectType, PropertyValidators } from "convex/va
 import type { CatalogIds } from "../core/catalog.js";
 import type { IdentifyContext, MutationContext } from "./contexts.js";
 import type { Identity } from "./identity.js";
+import { runMetered, type ActionMeter } from "./meters.js";
 import type { Known, UseArgs } from "./requests.js";
+import type { Reservations, ReserveArgs } from "./reservations.js";
 import type { MutationVerbs, QueryVerbs } from "./verbs.js";
 
 /** On the context of every function that is built: whose it is, or null if nobody is signed in. */
@@ -85,6 +87,29 @@ export type MeteredBuilder<
   },
 ) => Registration<"mutation", Visibility, ArgsOf<Args, Scope>, Output>;
 
+/** As Convex's own builder, with a `meter`: what the action may use, held while it runs and settled at what it counted. */
+export type MeteredActionBuilder<
+  Visibility extends FunctionVisibility,
+  Ctx,
+  Scope extends PropertyValidators,
+  Ids extends string,
+> = <
+  Output extends ReturnValueForOptionalValidator<ReturnsValidator>,
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  Args extends PropertyValidators = {},
+  ReturnsValidator extends Returns = void,
+  Id extends string = Ids,
+>(
+  definition: Definition<Ctx & { meter: ActionMeter }, Args, Scope, ReturnsValidator, Output> & {
+    meter?: ActionMeterSpec<Id, Ids, ArgsOf<Args, Scope>>;
+  },
+) => Registration<"action", Visibility, ArgsOf<Args, Scope>, Output>;
+
+/** What a metered action may use at most: one feature, several, or what its arguments say (null for nothing). */
+export type ActionMeterSpec<Id extends string, Ids extends string, Args> =
+  | OneOrMany<ReserveArgs<Id> & Known<Id, Ids>>
+  | ((args: Args) => OneOrMany<ReserveArgs<Id> & Known<Id, Ids>> | null);
+
 /** What builders are made of: resolves who calls and gives him the verbs. */
 export interface Customization<Ctx, Scope extends PropertyValidators, Added extends Record<string, unknown>> {
   args: Scope;
@@ -142,6 +167,7 @@ export function userBuilders<
 >(
   { query, mutation, action }: AppBuilders<DataModel, Visibility>,
   customization: Customizations<Ids, Scope>,
+  reservations: Reservations,
 ): Builders<Ids, Scope, DataModel, Visibility> {
   const [forQuery, forMutation, forAction] = [
     customQuery(query, customization.query),
@@ -151,7 +177,7 @@ export function userBuilders<
   const built = {
     userQuery: (definition: AnyDefinition) => forQuery?.(withArgs(definition)),
     userMutation: (definition: AnyDefinition) => forMutation?.(metered(withArgs(definition))),
-    userAction: (definition: AnyDefinition) => forAction?.(withArgs(definition)),
+    userAction: (definition: AnyDefinition) => forAction?.(meteredAction(withArgs(definition), reservations)),
   };
   // The types above say what these are; their generics cannot be followed through the wrapping.
   return built as unknown as Builders<Ids, Scope, DataModel, Visibility>;
@@ -159,15 +185,37 @@ export function userBuilders<
 
 const withArgs = (definition: AnyDefinition): AnyDefinition => ({ args: {}, ...definition });
 
+/** Holds what the meter says, runs the handler with a meter to count on, and settles. */
+function meteredAction(
+  { meter, handler, ...definition }: AnyDefinition,
+  reservations: Reservations,
+): AnyDefinition {
+  return {
+    ...definition,
+    handler: async (ctx, args) => {
+      const uses = usesOf(meter, args) as ReserveArgs[];
+      const { identity } = ctx as WithIdentity;
+      const run = async (counting: ActionMeter) =>
+        await handler({ ...(ctx as object), meter: counting }, args);
+      return await runMetered(ctx as MutationContext, reservations, identity, uses, run);
+    },
+  };
+}
+
+function usesOf(meter: AnyDefinition["meter"], args: Record<string, unknown>): UseArgs[] {
+  const uses = typeof meter === "function" ? meter(args) : (meter ?? null);
+  if (uses === null) return [];
+  return Array.isArray(uses) ? (uses as UseArgs[]) : [uses as UseArgs];
+}
+
 /** Consumes what the meter says right before the handler runs, in the same transaction: one throw undoes both. */
 function metered({ meter, handler, ...definition }: AnyDefinition): AnyDefinition {
   if (meter === undefined) return { ...definition, handler };
   return {
     ...definition,
     handler: async (ctx, args) => {
-      const uses = typeof meter === "function" ? meter(args) : meter;
-      const list = uses === null ? [] : Array.isArray(uses) ? (uses as UseArgs[]) : [uses as UseArgs];
-      if (list.length > 0) await (ctx as MutationVerbs).consume(list);
+      const uses = usesOf(meter, args);
+      if (uses.length > 0) await (ctx as MutationVerbs).consume(uses);
       return await handler(ctx, args);
     },
   };

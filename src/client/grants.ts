@@ -1,6 +1,6 @@
 import type { ComponentApi } from "../component/_generated/component.js";
 import { assertAmount } from "../core/amounts.js";
-import { assertCount, assertFlag, assertInstant, assertKeys, refuse } from "../core/arguments.js";
+import { assertCount, assertFlag, assertId, assertInstant, assertKeys, refuse } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { INTERVALS, type Interval } from "../core/periods.js";
 import type { MutationContext } from "./contexts.js";
@@ -22,6 +22,27 @@ export interface GrantArgs<FeatureId extends string = string> extends Provenance
   priority?: number;
   /** The amount comes anew at each interval. */
   reset?: { interval: Interval; intervalCount?: number };
+}
+
+export interface SetArgs<FeatureId extends string = string> extends Provenance {
+  customerId: string;
+  featureId: FeatureId;
+  entityId?: string;
+  /** One grant, as `breakdown` names it; all of the feature together unless told. */
+  grantId?: string;
+  /** Exactly one: what is to be left … */
+  remaining?: number;
+  /** … or to be used … */
+  usage?: number;
+  /** … or to be granted (of one grant). */
+  granted?: number;
+}
+
+export interface RevokeArgs<FeatureId extends string = string> extends Provenance {
+  customerId: string;
+  featureId: FeatureId;
+  entityId?: string;
+  grantId: string;
 }
 
 const GRANT_OPTIONS = ["featureId", "amount", "unlimited", "startsAt", "expiresAt", "priority", "reset"];
@@ -61,6 +82,41 @@ export class Grants<Ids extends CatalogIds> {
       reset: reset === undefined ? undefined : everyOf(reset),
     });
   }
+
+  /**
+   * Sets what is left, used or granted, by hand. What is left may exceed what was granted: then usage
+   * shows below 0. Throws `invalid_argument`, `customer_not_found`, `idempotency_conflict`.
+   */
+  async set<Id extends string>(ctx: MutationContext, args: SetArgs<Id> & Known<Id, Ids["metered"]>) {
+    const given: SetArgs = args;
+    assertOwned(given, ["featureId", "grantId", "remaining", "usage", "granted"], "grants.set");
+    const { remaining: _remaining, usage: _usage, granted: _granted, ...rest } = given;
+    this.catalog.feature(given.featureId);
+    if (given.grantId !== undefined) assertId(given.grantId, "grantId");
+    return await ctx.runMutation(this.component.grants.set, { ...rest, target: targetOf(given) });
+  }
+
+  /** Ends a grant now. Throws `invalid_argument`, `customer_not_found`, `idempotency_conflict`. */
+  async revoke<Id extends string>(ctx: MutationContext, args: RevokeArgs<Id> & Known<Id, Ids["feature"]>) {
+    const given: RevokeArgs = args;
+    assertOwned(given, ["featureId", "grantId"], "grants.revoke");
+    this.catalog.feature(given.featureId);
+    assertId(given.grantId, "grantId");
+    return await ctx.runMutation(this.component.grants.revoke, given);
+  }
+}
+
+/** Checks what is to be set, and answers it as the component takes it. */
+function targetOf(given: SetArgs): { remaining: number } | { usage: number } | { granted: number } {
+  const { remaining, usage, granted } = given;
+  if ([remaining, usage, granted].filter((each) => each !== undefined).length !== 1) {
+    refuse("grants.set", "takes exactly one of remaining, usage and granted", given);
+  }
+  if (remaining !== undefined) assertAmount(remaining, "remaining", { negative: true });
+  if (usage !== undefined) assertAmount(usage, "usage", { negative: true });
+  if (granted !== undefined) assertAmount(granted, "granted");
+  if (remaining !== undefined) return { remaining };
+  return usage === undefined ? { granted: granted ?? 0 } : { usage };
 }
 
 function endlessAmount({ amount }: GrantArgs): number {

@@ -13,6 +13,8 @@ import { Customers } from "./customers.js";
 import { Entities } from "./entities.js";
 import { Grants } from "./grants.js";
 import { Balances, Events } from "./lists.js";
+import { refund, type RefundArgs } from "./refunds.js";
+import { Reservations } from "./reservations.js";
 import { Subscriptions } from "./subscriptions.js";
 import {
   mutationVerbs,
@@ -65,6 +67,8 @@ export class Tally<
   readonly subscriptions: Subscriptions<Ids>;
   /** Amounts outside of plans. */
   readonly grants: Grants<Ids>;
+  /** Holds, by id: for the function that settles what another one has begun. */
+  readonly reservations: Reservations<Ids>;
   readonly balances: Balances;
   readonly events: Events;
   private readonly scope: PropertyValidators;
@@ -85,6 +89,7 @@ export class Tally<
     this.entities = new Entities(component, catalog);
     this.subscriptions = new Subscriptions(component, catalog);
     this.grants = new Grants(component, catalog);
+    this.reservations = new Reservations(component, catalog);
     this.balances = new Balances(component, catalog);
     this.events = new Events(component);
     this.customization = this.customizations();
@@ -94,7 +99,7 @@ export class Tally<
   builders<DataModel extends GenericDataModel, Visibility extends FunctionVisibility>(
     builders: AppBuilders<DataModel, Visibility>,
   ): Builders<Ids, Scope, DataModel, Visibility> {
-    return userBuilders(builders, this.customization);
+    return userBuilders(builders, this.customization, this.reservations);
   }
 
   /** The verbs of any customer, for jobs, crons, HTTP actions and scripts. */
@@ -135,6 +140,14 @@ export class Tally<
   ): Promise<Tracked> {
     const { customerId, ...rest } = asObject(args as { customerId: string } & UseArgs, "consume");
     return await this.mutationVerbs(ctx, { customerId }).consume(rest);
+  }
+
+  /**
+   * Gives back what a use took, to the very grants that paid, the last first: at most once in sum,
+   * however often. What had lapsed meanwhile comes back to nobody, and is answered as `uncovered`.
+   */
+  async refund(ctx: MutationContext, args: RefundArgs): Promise<Tracked> {
+    return await refund(ctx, this.component, this.catalog, args);
   }
 
   /**

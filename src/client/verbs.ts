@@ -18,6 +18,7 @@ import {
   type TrackArgs,
   type UseArgs,
 } from "./requests.js";
+import { Reservations, type Reservation, type ReserveArgs } from "./reservations.js";
 import { defaultPlans } from "./versions.js";
 
 /** What was done by a `track` or `consume`, and what was left right afterwards. */
@@ -56,6 +57,11 @@ export interface MutationVerbs<Ids extends CatalogIds = CatalogIds> {
    */
   consume<Id extends string>(args: UseArgs<Id> & Known<Id, Ids["metered"]>): Promise<Tracked>;
   consume<Id extends string>(args: readonly (UseArgs<Id> & Known<Id, Ids["metered"]>)[]): Promise<Tracked[]>;
+  /**
+   * Holds `value` units while work of unknown extent goes on, to be confirmed at what it took. Answers
+   * `allowed: false` if the balance cannot pay for them; then nothing is held.
+   */
+  reserve<Id extends string>(args: ReserveArgs<Id> & Known<Id, Ids["metered"]>): Promise<Reservation>;
 }
 
 /** What the verbs are about: one deployment's component and catalog, and one identity in it. */
@@ -79,6 +85,8 @@ export function mutationVerbs(ctx: MutationContext, account: Account): MutationV
       sendsEvent(args) ? checkAndSend(ctx, account, args) : check(ctx, account, args),
     track: (args: OneOrMany<TrackArgs>) => use(ctx, account, args, "track"),
     consume: (args: OneOrMany<UseArgs>) => use(ctx, account, args, "consume"),
+    reserve: (args: ReserveArgs) =>
+      new Reservations(account.component, account.catalog).hold(ctx, account.identity, args),
   };
   return verbs as MutationVerbs;
 }
@@ -197,7 +205,7 @@ async function callTrack(ctx: MutationContext, account: Account, requests: Reque
   return second;
 }
 
-function usageExceeded(decision: Decision): TallyError<"usage_exceeded"> {
+export function usageExceeded(decision: Decision): TallyError<"usage_exceeded"> {
   const { featureId, requiredBalance, remaining, reason } = decision;
   const why: Record<NonNullable<Decision["reason"]>, string> = {
     not_included: "no plan or grant of the customer includes it",

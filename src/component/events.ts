@@ -38,6 +38,37 @@ export async function findEvent(
     .unique();
 }
 
+/** Keys of our own, beside an app's: a control character is what no app's key can have. */
+export const lateKey = (reservationId: string): string => `${reservationId}\u0000late`;
+
+/** The keys of an event's refunds, and the range that they lie in. */
+export function refundKeys(eventId: string) {
+  const prefix = `${eventId}\u0000refund\u0000`;
+  return { from: prefix, to: `${eventId}\u0000refund\u0001`, of: (key: string) => prefix + key };
+}
+
+/** The use with that id, if it is the customer's. Throws `invalid_argument`. */
+export async function getEvent(ctx: QueryCtx, customerId: string, eventId: string): Promise<Doc<"events">> {
+  const id = ctx.db.normalizeId("events", eventId);
+  const event = id === null ? null : await ctx.db.get("events", id);
+  if (event?.customerId === customerId && event.kind === "usage") return event;
+  throw tallyError(
+    "invalid_argument",
+    `Customer ${shown(customerId)} has no use ${shown(eventId)}. Nothing was changed.`,
+  );
+}
+
+/** The event with that id or idempotency key; null if the customer has none. */
+export const get = query({
+  args: { customerId: v.string(), eventId: v.optional(v.string()), key: v.optional(v.string()) },
+  returns: v.union(listedEventValidator, v.null()),
+  handler: async (ctx, { customerId, eventId, key }) => {
+    if (eventId !== undefined) return listedEvent(await getEvent(ctx, customerId, eventId));
+    const event = key === undefined ? null : await findEvent(ctx, customerId, key);
+    return event === null ? null : listedEvent(event);
+  },
+});
+
 const COMPARED = ["kind", "featureId", "entityId", "planId", "value"] as const;
 type Compared = Partial<Pick<Doc<"events">, (typeof COMPARED)[number]>>;
 

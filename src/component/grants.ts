@@ -1,11 +1,17 @@
 import { v } from "convex/values";
+import { advance, advanceAll } from "../core/advance.js";
+import { exact, nearest } from "../core/amounts.js";
 import { summaryFields, summarize } from "../core/answers.js";
-import type { Grant } from "../core/balances.js";
+import { emptyBalance, type Grant } from "../core/balances.js";
+import type { Draw } from "../core/draws.js";
+import { shown, tallyError } from "../core/errors.js";
+import { setGrants } from "../core/grants.js";
 import { nextBoundary, intervalValidator } from "../core/periods.js";
-import { mutation } from "./_generated/server.js";
-import { openCustomer, provisionValidator } from "./customers.js";
+import { mutation, type MutationCtx } from "./_generated/server.js";
+import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
+import { assertEntity, loadRow, saveRows, type Row } from "./rows.js";
 import { addToRow } from "./subscriptions.js";
 
 /** Grants made outside of plans merge with one another where their terms are equal. */
@@ -87,3 +93,122 @@ export const grant = mutation({
     return { grantId, eventId, replayed: false, balance };
   },
 });
+
+const provenanceFields = {
+  idempotencyKey: v.optional(v.string()),
+  reason: v.optional(v.string()),
+  actor: v.optional(v.string()),
+};
+
+const changedValidator = v.object({
+  eventId: v.string(),
+  replayed: v.boolean(),
+  balance: v.union(v.object(summaryFields), v.null()),
+});
+
+/** Sets what is left, used or granted by hand. An operator's correction, with who and why. */
+export const set = mutation({
+  args: {
+    customerId: v.string(),
+    featureId: v.string(),
+    entityId: v.optional(v.string()),
+    grantId: v.optional(v.string()),
+    target: v.union(
+      v.object({ remaining: v.number() }),
+      v.object({ usage: v.number() }),
+      v.object({ granted: v.number() }),
+    ),
+    ...provenanceFields,
+  },
+  returns: changedValidator,
+  handler: async (ctx, { target, grantId, ...args }) => {
+    const value = Object.values(target)[0] ?? 0;
+    return await changeRow(ctx, { ...args, kind: "adjust", value }, (row, now) =>
+      setGrants(row, target, grantId, now),
+    );
+  },
+});
+
+/** Ends a grant now: what is left of it is gone, what was used stays used. */
+export const revoke = mutation({
+  args: {
+    customerId: v.string(),
+    featureId: v.string(),
+    entityId: v.optional(v.string()),
+    grantId: v.string(),
+    ...provenanceFields,
+  },
+  returns: changedValidator,
+  handler: async (ctx, { grantId, ...args }) =>
+    await changeRow(ctx, { ...args, kind: "expire", value: 0 }, (row, now) => {
+      if (!row.grants.some(({ id }) => id === grantId)) {
+        throw tallyError(
+          "invalid_argument",
+          `There is no grant ${shown(grantId)} of "${row.featureId}". Nothing was changed.`,
+        );
+      }
+      const grants = row.grants.map((each) => (each.id === grantId ? { ...each, expiresAt: now } : each));
+      return { ...row, grants };
+    }),
+});
+
+interface RowChange {
+  customerId: string;
+  featureId: string;
+  entityId?: string;
+  kind: "adjust" | "expire";
+  value: number;
+  idempotencyKey?: string;
+  reason?: string;
+  actor?: string;
+}
+
+/** Changes one row by hand and records what that did to each grant. */
+async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, now: number) => Row) {
+  const { customerId, featureId, entityId, kind, value, idempotencyKey: key, reason, actor } = args;
+  if (key !== undefined) {
+    const earlier = await findEvent(ctx, customerId, key);
+    if (earlier !== null) {
+      return {
+        eventId: repeatOf(earlier, { kind, featureId, entityId, value })._id,
+        replayed: true,
+        balance: null,
+      };
+    }
+  }
+  await getCustomer(ctx, customerId);
+  if (entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+  const at = Date.now();
+  const stored =
+    (await loadRow(ctx, customerId, featureId, entityId)) ?? emptyBalance(featureId, entityId, at);
+  const { rows, closed, now } = advanceAll<Row>([stored], at);
+  const before = rows[0] ?? stored;
+  const after = advance(change(before, now), now);
+  await saveRows(ctx, customerId, [after.balance], [...closed, ...after.closed]);
+  const balance = summarize([after.balance], { pools: [{ featureId }], entityId, now });
+  const eventId = await ctx.db.insert("events", {
+    customerId,
+    featureId,
+    entityId,
+    kind,
+    value,
+    draws: differences(before, after.balance),
+    ...(balance.unlimited ? { unlimited: true as const } : { remaining: balance.remaining }),
+    key,
+    reason,
+    actor,
+  });
+  return { eventId, replayed: false, balance };
+}
+
+/** What each grant lost (or won, below 0) of what was left of it. */
+function differences(before: Row, after: Row): Draw[] {
+  const net = (row: Row, id: string) => {
+    const found = row.grants.find((each) => each.id === id);
+    return found === undefined ? exact(0) : exact(found.granted).minus(found.used);
+  };
+  return before.grants.flatMap(({ id }) => {
+    const amount = nearest(net(before, id).minus(net(after, id)));
+    return amount === 0 ? [] : [{ grantId: id, amount, units: amount }];
+  });
+}

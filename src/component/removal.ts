@@ -14,6 +14,7 @@ const BATCH = 1_000;
 const removers = [
   remover("balances", "by_owner"),
   remover("events", "by_customer"),
+  remover("reservations", "by_reservation"),
   remover("charges", "by_customer"),
   remover("entities", "by_entity"),
   remover("subscriptions", "by_customer"),

@@ -5,15 +5,12 @@
 import { v } from "convex/values";
 import { advance } from "../core/advance.js";
 import { internal } from "./_generated/api.js";
-import { internalMutation, type MutationCtx } from "./_generated/server.js";
+import { internalMutation } from "./_generated/server.js";
+import { hasBudget } from "./budget.js";
 import { saveRows } from "./rows.js";
 
 /** Rows taken from the index at a time; the budget is looked at in between. */
 const BATCH = 64;
-/** What must be left of a transaction to take another batch: a row of 64 grants is about 16 KB, read twice and written. */
-const RESERVE_BYTES = 4 * 1024 * 1024;
-const RESERVE_DOCUMENTS = 1_000;
-
 /** Advances all balances that are due, and schedules itself for what does not fit. */
 export const sweep = internalMutation({
   args: {},
@@ -37,15 +34,3 @@ export const sweep = internalMutation({
     return { advanced, done: false };
   },
 });
-
-async function hasBudget(ctx: MutationCtx): Promise<boolean> {
-  const { bytesRead, bytesWritten, documentsRead, documentsWritten, databaseQueries } =
-    await ctx.meta.getTransactionMetrics();
-  return (
-    bytesRead.remaining > RESERVE_BYTES &&
-    bytesWritten.remaining > RESERVE_BYTES &&
-    documentsRead.remaining > RESERVE_DOCUMENTS &&
-    documentsWritten.remaining > RESERVE_DOCUMENTS &&
-    databaseQueries.remaining > RESERVE_DOCUMENTS
-  );
-}

@@ -7,11 +7,24 @@ import { drawValidator } from "../core/draws.js";
 /** A flat scalar that an app attaches to an event. */
 export const propertyValidator = v.union(v.string(), v.number(), v.boolean(), v.null());
 
+/** What can pay for a use, as `Pool` of the rules. */
+export const poolsValidator = v.array(
+  v.object({
+    featureId: v.string(),
+    cost: v.optional(v.object({ creditAmount: v.number(), featureAmount: v.number() })),
+    perEntity: v.optional(v.boolean()),
+  }),
+);
+
 export const eventKindValidator = v.union(
   /** An amount was used, or given back. */
   v.literal("usage"),
   /** An amount was granted outside of a plan. */
   v.literal("grant"),
+  /** A balance was set by hand. */
+  v.literal("adjust"),
+  /** A grant was ended by hand. */
+  v.literal("expire"),
   /** A plan began. */
   v.literal("plan"),
 );
@@ -34,6 +47,10 @@ export const eventFields = {
   /** The idempotency key: unique for the customer. */
   key: v.optional(v.string()),
   properties: v.optional(v.record(v.string(), propertyValidator)),
+  /** A reservation that nobody settled in time. */
+  expired: v.optional(v.literal(true)),
+  /** The event that this one gives back. */
+  refundOf: v.optional(v.string()),
   reason: v.optional(v.string()),
   /** Who did it, in the app's own words. */
   actor: v.optional(v.string()),
@@ -88,6 +105,27 @@ export default defineSchema({
     .index("by_customer", ["customerId"])
     .index("by_feature", ["customerId", "featureId"])
     .index("by_key", ["customerId", "key"]),
+
+  /**
+   * Open holds only: draws that are in the balances already, until they are settled. Read and written
+   * by whoever holds, and by the sweep of those that nobody settled.
+   */
+  reservations: defineTable({
+    customerId: v.string(),
+    reservationId: v.string(),
+    pools: poolsValidator,
+    entityId: v.optional(v.string()),
+    /** Units held, all of them drawn. */
+    value: v.number(),
+    draws: v.array(drawValidator),
+    unlimited: v.optional(v.literal(true)),
+    /** Units used so far, as last reported: what is charged if nobody settles. */
+    reported: v.optional(v.number()),
+    expiresAt: v.number(),
+    properties: v.optional(v.record(v.string(), propertyValidator)),
+  })
+    .index("by_reservation", ["customerId", "reservationId"])
+    .index("by_expiry", ["expiresAt"]),
 
   /** Overage of a closed period: written with the balance that closed it, read by invoicing. */
   charges: defineTable({

@@ -1,8 +1,7 @@
 /** Check and track: the hot path. One crossing each; a check and a refusal write nothing. */
 import { v, type Infer } from "convex/values";
-import { advanceAll, type ClosedPeriod } from "../core/advance.js";
-import { assertAmount, nearest, exact } from "../core/amounts.js";
-import { answer, decisionValidator, summaryFields, type Decision } from "../core/answers.js";
+import { assertAmount } from "../core/amounts.js";
+import { answer, decisionValidator, type Decision, type Summary } from "../core/answers.js";
 import { planValidator, type Plan } from "../core/catalog.js";
 import {
   askedFeature,
@@ -12,35 +11,14 @@ import {
   type Outcome,
 } from "../core/draws.js";
 import { tallyError } from "../core/errors.js";
-import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { assertEntity, entityNotFound, loadRows, saveRows, type Row } from "./rows.js";
-import {
-  beginCustomer,
-  findCustomer,
-  provisionValidator,
-  startingRows,
-  storeBeginning,
-  type Beginning,
-  type Provision,
-} from "./customers.js";
+import type { Row } from "./rows.js";
+import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
+import { askFields, beginningOf, refuseEntities, WorkingRows, type AskArgs } from "./workingRows.js";
+import { provisionValidator, startingRows, storeBeginning } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { propertyValidator } from "./schema.js";
 
-const poolsValidator = v.array(
-  v.object({
-    featureId: v.string(),
-    cost: v.optional(v.object({ creditAmount: v.number(), featureAmount: v.number() })),
-    perEntity: v.optional(v.boolean()),
-  }),
-);
-
-const askFields = {
-  /** The asked feature first, then the credit systems that can pay for it. */
-  pools: poolsValidator,
-  entityId: v.optional(v.string()),
-  units: v.number(),
-};
 const checkArgs = v.object({
   customerId: v.string(),
   asks: v.array(v.object(askFields)),
@@ -96,25 +74,6 @@ const trackArgs = v.object({
   provision: v.optional(provisionValidator),
 });
 
-const trackedValidator = v.object({
-  eventId: v.string(),
-  featureId: v.string(),
-  entityId: v.optional(v.string()),
-  /** What was asked for … */
-  value: v.number(),
-  /** … what of it was applied, and what could not be. */
-  applied: v.number(),
-  uncovered: v.number(),
-  /** What was left right afterwards, in units of the feature; 0 when unlimited. */
-  remaining: v.number(),
-  unlimited: v.boolean(),
-  /** The call had been made before: nothing was applied now, and this is what was answered then. */
-  replayed: v.boolean(),
-  /** The balance right afterwards; null when replayed. */
-  balance: v.union(v.object(summaryFields), v.null()),
-});
-export type Tracked = Infer<typeof trackedValidator>;
-
 /** Applies all of `requests`, or none if one of them is refused. */
 export const track = mutation({
   args: trackArgs.fields,
@@ -133,7 +92,7 @@ export async function trackHandler(
   for (const { units } of requests) assertAmount(units, "value", { negative: true });
   const earlier = await findRepeats(ctx, customerId, requests);
   const fresh = requests.filter((_, index) => earlier[index] === undefined);
-  if (fresh.length === 0) return applied(earlier.map((event) => replayed(event)));
+  if (fresh.length === 0) return applied(earlier.flatMap((event) => (event ? [replayed(event)] : [])));
 
   const now = Date.now();
   const beginning = await beginningOf(ctx, customerId, fresh, provision, now);
@@ -142,7 +101,7 @@ export async function trackHandler(
     : await WorkingRows.load(ctx, customerId, fresh, now);
   if (working === null) return { kind: "unknown_customer" as const };
 
-  const outcomes: { request: Request; outcome: Outcome<Row>; decision: Decision }[] = [];
+  const outcomes: Applied[] = [];
   for (const request of fresh) {
     const ask = working.scope(request);
     const policy = request.onInsufficient ?? defaultOnInsufficient(working.rows, ask, request.consumable);
@@ -161,26 +120,16 @@ export async function trackHandler(
     const event = earlier[index];
     const done = outcomes.find((each) => each.request === request);
     if (event !== undefined) results.push(replayed(event));
-    else if (done !== undefined) results.push(await record(ctx, customerId, done));
+    else if (done !== undefined) results.push(await recordRequest(ctx, customerId, done));
   }
   return applied(results);
 }
 
-/** The customer's beginning, if this is it. He has no entities then. */
-async function beginningOf(
-  ctx: QueryCtx,
-  customerId: string,
-  asks: readonly AskArgs[],
-  provision: Provision | undefined,
-  now: number,
-): Promise<Beginning | null> {
-  if (provision === undefined || (await findCustomer(ctx, customerId)) !== null) return null;
-  refuseEntities(customerId, asks);
-  return beginCustomer(customerId, provision, now);
-}
-
-function refuseEntities(customerId: string, asks: readonly AskArgs[]): void {
-  for (const { entityId } of asks) if (entityId !== undefined) throw entityNotFound(customerId, entityId);
+interface Applied {
+  request: Request;
+  outcome: Outcome<Row>;
+  /** A check right afterwards. */
+  decision: Decision;
 }
 
 const applied = (results: Tracked[]) => ({ kind: "applied" as const, results });
@@ -204,127 +153,25 @@ async function findRepeats(ctx: QueryCtx, customerId: string, requests: readonly
   );
 }
 
-function replayed(event: Doc<"events"> | undefined): Tracked {
-  if (event === undefined) throw new Error("Tally invariant broken: a repeat has its event");
-  const uncovered = event.uncovered ?? 0;
-  return {
-    eventId: event._id,
-    featureId: event.featureId ?? "",
-    ...(event.entityId !== undefined && { entityId: event.entityId }),
-    value: event.value,
-    applied: nearest(exact(event.value).minus(uncovered)),
-    uncovered,
-    remaining: event.remaining ?? 0,
-    unlimited: event.unlimited ?? false,
-    replayed: true,
-    balance: null,
-  };
-}
-
-async function record(
+async function recordRequest(
   ctx: MutationCtx,
   customerId: string,
-  { request, outcome, decision }: { request: Request; outcome: Outcome<Row>; decision: Decision },
+  { request, outcome, decision }: Applied,
 ): Promise<Tracked> {
   const { entityId, units, idempotencyKey, properties } = request;
+  const { featureId } = decision;
+  const use = { customerId, featureId, entityId, value: units, key: idempotencyKey, properties };
+  return await recordUse(ctx, use, outcome, summaryOf(decision));
+}
+
+function summaryOf(decision: Decision): Summary {
   const {
-    allowed: _allowed,
+    allowed: _,
     reason: _reason,
     requiredBalance: _required,
-    featureId,
+    featureId: _feature,
     entityId: _entity,
-    ...balance
+    ...summary
   } = decision;
-  const { uncovered, unlimited, draws } = outcome;
-  const eventId = await ctx.db.insert("events", {
-    customerId,
-    featureId,
-    entityId,
-    kind: "usage",
-    value: units,
-    ...(uncovered !== 0 && { uncovered }),
-    draws,
-    ...(unlimited ? { unlimited: true as const } : { remaining: balance.remaining }),
-    key: idempotencyKey,
-    properties,
-  });
-  return {
-    eventId,
-    featureId,
-    ...(entityId !== undefined && { entityId }),
-    value: units,
-    applied: outcome.applied,
-    uncovered,
-    remaining: balance.remaining,
-    unlimited,
-    replayed: false,
-    balance,
-  };
-}
-
-interface AskArgs {
-  pools: Infer<typeof poolsValidator>;
-  entityId?: string;
-  units: number;
-}
-
-/** The rows that one call reads and changes, all as of one instant, written at the end or not at all. */
-class WorkingRows {
-  rows: Row[];
-  readonly now: number;
-  private readonly closed: ClosedPeriod[];
-  private readonly changed = new Set<string>();
-
-  constructor(stored: Row[], at: number) {
-    const advanced = advanceAll(stored, at);
-    this.rows = advanced.rows;
-    this.now = advanced.now;
-    this.closed = advanced.closed;
-  }
-
-  /** Null if the customer is not known. Throws `entity_not_found`. */
-  static async load(
-    ctx: QueryCtx,
-    customerId: string,
-    asks: readonly AskArgs[],
-    at: number,
-  ): Promise<WorkingRows | null> {
-    const loaded = (await Promise.all(asks.map((ask) => loadRows(ctx, customerId, ask)))).flat();
-    const rows = [...new Map(loaded.map((row) => [rowKey(row), row])).values()];
-    if (rows.length === 0 && (await findCustomer(ctx, customerId)) === null) return null;
-    // An entity with a row of its own is known; another is looked up.
-    const unseen = new Set(asks.flatMap(({ entityId }) => entityId ?? []));
-    for (const { entityId } of rows) if (entityId !== undefined) unseen.delete(entityId);
-    for (const entityId of unseen) await assertEntity(ctx, customerId, entityId);
-    return new WorkingRows(rows, at);
-  }
-
-  /** The rows that an ask may look at are the working rows; its instant is theirs. */
-  scope({ pools, entityId, units }: AskArgs) {
-    return { pools, entityId, units, now: this.now };
-  }
-
-  apply(outcome: Outcome<Row>): void {
-    const drawnFrom = new Set(outcome.draws.map(({ grantId }) => grantId));
-    for (const row of outcome.rows) {
-      if (row.grants.some(({ id }) => drawnFrom.has(id)) || countsUse(row, outcome))
-        this.changed.add(rowKey(row));
-    }
-    this.rows = outcome.rows;
-  }
-
-  /** Stores the rows that were drawn from; a row that only time has changed is left to its next use. */
-  async save(ctx: MutationCtx, customerId: string, all: boolean): Promise<void> {
-    const changed = all ? this.rows : this.rows.filter((row) => this.changed.has(rowKey(row)));
-    const closed = this.closed.filter((period) => changed.some((row) => rowKey(row) === rowKey(period)));
-    await saveRows(ctx, customerId, changed, closed);
-  }
-}
-
-const rowKey = ({ featureId, entityId }: { featureId: string; entityId?: string }) =>
-  JSON.stringify([featureId, entityId]);
-
-/** A row can have limits that counted the use without a grant that paid for it. */
-function countsUse(row: Row, { applied }: Outcome): boolean {
-  return applied !== 0 && row.limits !== undefined;
+  return summary;
 }

@@ -1,8 +1,9 @@
 /** Adding to what a customer has. */
 import { settleDebt } from "./advance.js";
-import { exact, stored } from "./amounts.js";
-import { copyOf, MAX_GRANTS, type Balance, type Grant } from "./balances.js";
-import { tallyError } from "./errors.js";
+import { exact, larger, smaller, stored, total, ZERO, type Decimal } from "./amounts.js";
+import { copyOf, left, MAX_GRANTS, over, type Balance, type Grant } from "./balances.js";
+import { shown, tallyError } from "./errors.js";
+import { burnOrder } from "./order.js";
 
 /** Adds a grant to its balance. Throws `too_many_grants` beyond 64. */
 export function addGrant<Row extends Balance>(balance: Row, grant: Grant): Row {
@@ -46,4 +47,68 @@ function sorted(value: unknown): string {
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
+}
+
+/** What a balance, or one grant of it, is to be: exactly one of the three. */
+export type Target = { remaining: number } | { usage: number } | { granted: number };
+
+/**
+ * Sets a grant, or all that are live together, by hand: `remaining` and `usage` change what is used
+ * (below 0, if more is to be left than was granted), `granted` what the grant grants. A total is
+ * taken and given in burn order, as Autumn's `balances.update`. Throws `invalid_argument`.
+ */
+export function setGrants<Row extends Balance>(
+  balance: Row,
+  target: Target,
+  grantId: string | undefined,
+  now: number,
+): Row {
+  const next = copyOf(balance);
+  const scope = { pools: [{ featureId: next.featureId }], entityId: next.entityId, now };
+  const live = burnOrder([next], scope).map(({ grant }) => grant);
+  const chosen =
+    grantId === undefined
+      ? live.filter(({ unlimited }) => !unlimited)
+      : live.filter(({ id }) => id === grantId);
+  const [first] = chosen;
+  if (first === undefined) {
+    throw tallyError(
+      "invalid_argument",
+      grantId === undefined
+        ? `There is no grant of "${next.featureId}" to set: grant it first. Nothing was changed.`
+        : `There is no live grant ${shown(grantId)} of "${next.featureId}". Nothing was changed.`,
+    );
+  }
+  if ("granted" in target) {
+    if (chosen.length > 1) {
+      throw tallyError(
+        "invalid_argument",
+        `There are ${chosen.length} grants of "${next.featureId}": say which by grantId. Nothing was changed.`,
+      );
+    }
+    first.granted = target.granted;
+    return next;
+  }
+  const granted = total(chosen.map((grant) => exact(grant.granted)));
+  const used = total(chosen.map((grant) => exact(grant.used)));
+  const wanted = "usage" in target ? exact(target.usage) : granted.minus(target.remaining);
+  spread(chosen, first, wanted.minus(used));
+  return next;
+}
+
+/** Adds `change` to what is used: each grant down to zero, or up to full; what is over goes to the first. */
+function spread(grants: readonly Grant[], first: Grant, change: Decimal): void {
+  let todo = change;
+  for (const grant of grants) {
+    const part = todo.gt(0) ? smaller(todo, left(grant)) : larger(todo, over(grant).neg());
+    grant.used = stored(exact(grant.used).plus(part));
+    todo = todo.minus(part);
+  }
+  for (const grant of grants) {
+    if (todo.gte(0)) break;
+    const part = larger(todo, smaller(ZERO, exact(grant.used).neg()));
+    grant.used = stored(exact(grant.used).plus(part));
+    todo = todo.minus(part);
+  }
+  first.used = stored(exact(first.used).plus(todo));
 }

@@ -29,6 +29,15 @@ export const meterThenThrow = userMutation({
   },
 });
 
+/** Uses nothing when its arguments say so, in either of two ways. */
+export const meteredByChoice = userMutation({
+  args: { none: v.union(v.literal("null"), v.literal("an empty list")) },
+  meter: ({ none }) => (none === "null" ? null : []),
+  handler: async (ctx, { none }) => {
+    await ctx.db.insert("messages", { userId: "user_1", author: "user", text: none });
+  },
+});
+
 /** Uses one message whether or not the model could be paid. */
 export const premiumIfPossible = userMutation({
   args: { value: v.number(), idempotencyKey: v.string() },

@@ -166,6 +166,30 @@ describe("a door takes what is good", () => {
   });
 });
 
+describe("arguments that are no object", () => {
+  const withDefaults = ["customers.list"];
+  const cases = Object.entries(doors).flatMap(([door, { call }]) =>
+    [undefined, null, 7, "user_1"]
+      .filter((args) => args !== undefined || !withDefaults.includes(door))
+      .map((args) => [String(args), door, call, args] as const),
+  );
+
+  test.each(cases)("%s is refused by %s", async (shown, _, call, args) => {
+    await expectRefusal((ctx) => call(ctx, args as unknown as Args), "invalid_argument", shown);
+  });
+
+  const lists: [string, unknown[]][] = [
+    ["for", [{ customerId }]],
+    ["customers.create", [{ customerId: "user_2" }]],
+    ["track", [good]],
+    ["grants.grant", [{ ...good, amount: 5 }]],
+  ];
+  test.each(lists)("a list is refused by %s", async (door, args) => {
+    const { call } = doors[door] ?? fail(door);
+    await expectRefusal((ctx) => call(ctx, args as unknown as Args), "invalid_argument", "an array");
+  });
+});
+
 describe("an amount", () => {
   const noAmounts: readonly Case[] = [
     ["NaN", NaN],
@@ -191,7 +215,11 @@ describe("an amount", () => {
   const absent: readonly Case[] = [["undefined", undefined]];
 
   refusals("for().check", "requiredBalance", "invalid_amount", noAmounts);
-  refusals("for().check with sendEvent", "requiredBalance", "invalid_amount", [...noAmounts, ...below]);
+  refusals("for().check with sendEvent", "requiredBalance", "invalid_amount", [
+    ...noAmounts,
+    ...below,
+    ...absent,
+  ]);
   refusals("for().track", "value", "invalid_amount", [...noAmounts, ...below, ...absent]);
   refusals("for().consume", "value", "invalid_amount", [...noAmounts, ...below, ...absent]);
   refusals("check", "requiredBalance", "invalid_amount", noAmounts);
@@ -228,6 +256,9 @@ describe("an id", () => {
     ['"a\\u0000b"', "a\u0000b"],
     ['" a"', " a"],
     ['"a "', "a "],
+    ['"a\\u009b31mb"', "a\u009b31mb"],
+    ['"a\\u2028b"', "a\u2028b"],
+    ['"a\\ud800b"', "a\ud800b"],
     ["7", 7],
     ["NaN", NaN],
     ["null", null],
@@ -269,6 +300,15 @@ describe("an id", () => {
     "grants.grant",
   ];
   for (const door of withKeys) refusals(door, "idempotencyKey", "invalid_argument", noIds);
+
+  test("of the greatest length is shortened in every message", async () => {
+    const [user, seat] = ["user".padEnd(255, "x"), "seat".padEnd(255, "x")];
+    await expectRefusal(
+      (ctx) => tally.check(ctx, { customerId: user, featureId: "messages", entityId: seat }),
+      "entity_not_found",
+      "(257 characters)",
+    );
+  });
 
   test("of a customer who never began is not found by customers.update", async () => {
     await expectRefusal(
@@ -349,6 +389,8 @@ describe("properties", () => {
     ['"model"', "model"],
     ["7", 7],
     ["an array", ["model"]],
+    ["an object", new Date(0)],
+    ["an object", new Map([["model", "x"]])],
     ["21 keys", keys(21)],
     ["20000 keys", keys(20_000)],
     [`"${"k".repeat(41)}"`, { ["k".repeat(41)]: 1 }],
@@ -364,6 +406,7 @@ describe("properties", () => {
     ["Infinity", { count: Infinity }],
     ["undefined", { count: undefined }],
     ["1", { count: 1n }],
+    ['"\\udc00"', { text: "\udc00" }],
   ];
   for (const door of ["for().check with sendEvent", "for().track", "for().consume", "track", "consume"]) {
     refusals(door, "properties", "invalid_argument", noProperties);
@@ -381,11 +424,7 @@ describe("properties", () => {
 });
 
 describe("an option", () => {
-  const strict = Object.keys(doors).filter(
-    // These take nothing but an owner: see suspected.test.ts.
-    (door) => !["for", "customers.get", "customers.remove"].includes(door),
-  );
-  for (const door of strict) {
+  for (const door of Object.keys(doors)) {
     test(`that is misspelt is refused by ${door}`, async () => {
       const { args, call } = doors[door] ?? fail(door);
       await expectRefusal((ctx) => call(ctx, { ...args, vaule: 5 }), "invalid_argument", '"vaule"');
@@ -399,6 +438,34 @@ describe("an option", () => {
       LONG_SHOWN,
     );
   });
+
+  test("that is misspelt in the reset of a grant is refused", async () => {
+    const reset = { interval: "month", intervalCont: 3 } as const;
+    await expectRefusal(
+      (ctx) => tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 1, reset }),
+      "invalid_argument",
+      '"intervalCont"',
+    );
+  });
+
+  test("of a check that deducts is refused by one that does not", async () => {
+    await expectRefusal(
+      (ctx) => tally.check(ctx, { customerId, featureId: "messages", idempotencyKey: "k" }),
+      "invalid_argument",
+      "idempotencyKey",
+    );
+  });
+
+  refusals("for().check with sendEvent", "sendEvent", "invalid_argument", [
+    ['"true"', "true"],
+    ["1", 1],
+    ["null", null],
+  ]);
+  refusals("grants.grant", "unlimited", "invalid_argument", [
+    ['"yes"', "yes"],
+    ["1", 1],
+    ["null", null],
+  ]);
 
   test("of track alone is refused by consume", async () => {
     await expectRefusal(
@@ -538,6 +605,8 @@ describe("a grant", () => {
     ['"high"', "high"],
   ]);
   refusals("grants.grant", "reset", "invalid_argument", [
+    ["null", null],
+    ['"month"', "month"],
     ["fortnight", { interval: "fortnight" }],
     ["undefined", {}],
     ["0", { interval: "month", intervalCount: 0 }],

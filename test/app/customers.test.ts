@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api, components } from "../../convex/_generated/api.js";
 import { tally } from "../../convex/billing.js";
 import { defineCatalog, Tally } from "../../src/client/index.js";
+import type { MutationCtx } from "../../convex/_generated/server.js";
 import { deployment, signedIn, type Deployment } from "./deployment.js";
 import { registerInspected, stored } from "./stored.js";
 
@@ -169,6 +170,30 @@ describe("a refused first use", () => {
       t.action((ctx) => tally.consume(ctx, { customerId, featureId: "messages", value }));
     await expect(use(6)).rejects.toMatchObject({ data: { kind: "usage_exceeded" } });
     expect(await use(5)).toMatchObject({ applied: 5, remaining: 0 });
+  });
+});
+
+describe("a call for an entity that a newcomer cannot have", () => {
+  /** Caught in the mutation: whatever was written before the throw would stay. */
+  const refused = async (t: Deployment, call: (ctx: MutationCtx) => Promise<unknown>) =>
+    await t.mutation(async (ctx) => {
+      await expect(call(ctx)).rejects.toMatchObject({ data: { kind: "entity_not_found" } });
+    });
+
+  test("does not begin him, by a grant", async () => {
+    const t = deployed();
+    await refused(t, (ctx) =>
+      tally.grants.grant(ctx, { customerId, entityId: "eve", featureId: "messages", amount: 1 }),
+    );
+    expect(await counts(t)).toEqual(nothing);
+  });
+
+  test("does not begin him, by a plan", async () => {
+    const t = deployed();
+    await refused(t, (ctx) =>
+      tally.subscriptions.attach(ctx, { customerId, entityId: "eve", planId: "pro" }),
+    );
+    expect(await counts(t)).toEqual(nothing);
   });
 });
 
@@ -434,6 +459,15 @@ describe("attaching a plan", () => {
     expect(await balance(t, "credits")).toMatchObject({ granted: 10 });
   });
 
+  test("that he has already keeps the key, so that a late repeat changes nothing", async () => {
+    const t = deployed();
+    await attach(t, "pro");
+    await attach(t, "pro", "invoice 1");
+    await attach(t, "free");
+    expect(await attach(t, "pro", "invoice 1")).toMatchObject({ replayed: true });
+    expect(await balance(t, "messages")).toMatchObject({ granted: 5 });
+  });
+
   test("that the catalog does not have is refused, and begins nobody", async () => {
     const t = deployed();
     await expect(attach(t, "enterprise")).rejects.toMatchObject({ data: { kind: "plan_not_found" } });
@@ -697,6 +731,26 @@ describe("an entity", () => {
     expect(await exports("ada")).toMatchObject({ allowed: true, remaining: 3 });
     expect(await exports("bob")).toMatchObject({ allowed: false, reason: "not_included" });
     expect(await exports()).toMatchObject({ allowed: false, reason: "not_included" });
+  });
+
+  test("keeps what was given to it alone from the customer", async () => {
+    const t = await teamOf("ada");
+    await t.mutation((ctx) =>
+      team.grants.grant(ctx, { customerId, entityId: "ada", featureId: "tokens", amount: 5 }),
+    );
+    expect(await check(t, "ada")).toMatchObject({ remaining: 115 });
+    expect(await check(t)).toMatchObject({ remaining: 110 });
+  });
+
+  test("keeps its own from another that is named in the same call", async () => {
+    const t = await teamOf("ada", "bob");
+    const uses = [
+      { featureId: "tokens", value: 1, entityId: "bob" },
+      { featureId: "tokens", value: 111, entityId: "ada" },
+    ] as const;
+    const use = t.mutation((ctx) => team.for(ctx, { customerId }).consume(uses));
+    await expect(use).rejects.toMatchObject({ data: { kind: "usage_exceeded", remaining: 110 } });
+    expect(await check(t, "bob")).toMatchObject({ usage: 0 });
   });
 
   test("of another customer is another one", async () => {

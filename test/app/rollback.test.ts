@@ -98,6 +98,16 @@ describe("a mutation that throws", () => {
   });
 });
 
+describe("a meter that says nothing is used", () => {
+  test.each(["null", "an empty list"] as const)("by %s lets the mutation through", async (none) => {
+    const t = await freeCustomer();
+    const before = await stored(t);
+    await signedIn(t).mutation(attempts.meteredByChoice, { none });
+    expect(await stored(t)).toEqual(before);
+    expect(await appMessages(t)).toMatchObject([{ text: none }]);
+  });
+});
+
 describe("a refusal that the mutation catches", () => {
   test("takes nothing, and what was used before and after it stays used", async () => {
     const t = await freeCustomer();

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { api, components, internal } from "../../convex/_generated/api.js";
 import { tally } from "../../convex/billing.js";
 import schema from "../../convex/schema.js";
-import { Tally, type Identity } from "../../src/client/index.js";
+import { defineCatalog, Tally, type Identity } from "../../src/client/index.js";
 import { deployment, signedIn } from "./deployment.js";
 import { registerInspected, stored } from "./stored.js";
 
@@ -238,6 +238,17 @@ describe("a signed-in user", () => {
     for (const event of found?.page ?? []) expect(known).toEqual(expect.arrayContaining(Object.keys(event)));
   });
 
+  test("is shown his plan, however often it was changed", async () => {
+    const t = await withBob();
+    await t.mutation(async (ctx) => {
+      for (let i = 0; i < 101; i++) {
+        await tally.subscriptions.attach(ctx, { customerId: "bob", planId: "free" });
+        await tally.subscriptions.attach(ctx, { customerId: "bob", planId: "pro" });
+      }
+    });
+    expect(await signedIn(t, "bob").query(api.billing.customer, {})).toMatchObject({ planIds: ["pro"] });
+  });
+
   test("is who his token says, whatever his name is", async () => {
     const t = await withBob();
     const mallory = t.withIdentity({ subject: "mallory", name: "bob", email: "bob@example.com" });
@@ -247,6 +258,80 @@ describe("a signed-in user", () => {
       email: "bob@example.com",
       planIds: ["free"],
     });
+  });
+});
+
+describe("one part of a customer", () => {
+  const customerId = "user_1";
+
+  /** Ten tokens for each seat; a signed-in user is the seat of his name. */
+  const crowd = new Tally(components.tally, {
+    catalog: defineCatalog({
+      features: [
+        { id: "seats", type: "metered", consumable: false },
+        { id: "tokens", type: "metered" },
+      ],
+      plans: [
+        {
+          id: "team",
+          autoEnable: true,
+          items: [{ featureId: "tokens", included: 10, entityFeatureId: "seats" }],
+        },
+      ],
+    }),
+    identify: async (ctx): Promise<Identity | null> => {
+      const user = await ctx.auth.getUserIdentity();
+      return user && { customerId, entityId: user.subject };
+    },
+  });
+  const { crowd: exported } = anyApi as unknown as ApiFromModules<{ crowd: ReturnType<typeof crowd.api> }>;
+
+  async function seated(...entityIds: string[]) {
+    const t = convexTest({
+      schema,
+      modules: {
+        "../../convex/_generated/api.ts": () => Promise.resolve({}),
+        "../../convex/crowd.ts": () => Promise.resolve(crowd.api()),
+      },
+    });
+    registerInspected(t);
+    await t.mutation(async (ctx) => {
+      for (const entityId of entityIds)
+        await crowd.entities.create(ctx, { customerId, entityId, featureId: "seats" });
+    });
+    return t;
+  }
+
+  test("sees no balance of another", async () => {
+    const t = await seated("ada", "bob");
+    const balances = await t.withIdentity({ subject: "ada" }).query(exported.balances, {});
+    expect(balances?.map(({ entityId }) => entityId)).toEqual(["ada"]);
+  });
+
+  test("sees its balance, however many others there are", async () => {
+    const t = await seated(...Array.from({ length: 250 }, (_, i) => `seat ${String(i).padStart(3, "0")}`));
+    const balances = await t.withIdentity({ subject: "seat 249" }).query(exported.balances, {});
+    expect(balances?.map(({ entityId }) => entityId)).toEqual(["seat 249"]);
+  });
+
+  test("sees no event of another, nor of the customer", async () => {
+    const t = await seated("ada", "bob");
+    await t.mutation(async (ctx) => {
+      for (const [entityId, value] of [
+        ["ada", 1],
+        ["bob", 2],
+        [undefined, 3],
+      ] as const)
+        await crowd.for(ctx, { customerId, entityId }).track({ featureId: "tokens", value });
+    });
+    const events = await t.withIdentity({ subject: "ada" }).query(exported.events, {});
+    expect(events?.page.map(({ value }) => value)).toEqual([1]);
+  });
+
+  test("that the customer does not have is refused", async () => {
+    const t = await seated("ada");
+    const check = t.withIdentity({ subject: "eve" }).query(exported.check, { featureId: "tokens" });
+    await expect(check).rejects.toMatchObject({ data: { kind: "entity_not_found" } });
   });
 });
 

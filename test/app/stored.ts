@@ -2,13 +2,16 @@
 import type { TestConvex, TestConvexForDataModel } from "convex-test";
 import {
   componentsGeneric,
+  mutationGeneric,
   queryGeneric,
   type FunctionReference,
   type GenericDataModel,
   type GenericSchema,
   type SchemaDefinition,
   type TableNamesInDataModel,
+  type WithoutSystemFields,
 } from "convex/server";
+import { v } from "convex/values";
 import type { DataModel, Doc } from "../../src/component/_generated/dataModel.js";
 import component from "../../src/test.js";
 
@@ -16,6 +19,8 @@ type Table = TableNamesInDataModel<DataModel>;
 
 /** Every document of the component, by table. */
 export type Stored = { [Name in Table]: Doc<Name>[] };
+
+type Subscription = WithoutSystemFields<Doc<"subscriptions">>;
 
 const tables = Object.keys(component.schema.tables);
 
@@ -28,11 +33,20 @@ const inspection = {
       return Object.fromEntries(await Promise.all(stored));
     },
   }),
+  addSubscriptions: mutationGeneric({
+    args: { subscriptions: v.array(component.schema.tables.subscriptions.validator) },
+    handler: async (ctx, { subscriptions }) => {
+      for (const subscription of subscriptions) await ctx.db.insert("subscriptions", subscription);
+    },
+  }),
 };
 
 const { tally } = componentsGeneric() as unknown as {
   tally: {
-    inspection: { all: FunctionReference<"query", "internal", Record<string, never>, Stored> };
+    inspection: {
+      all: FunctionReference<"query", "internal", Record<string, never>, Stored>;
+      addSubscriptions: FunctionReference<"mutation", "internal", { subscriptions: Subscription[] }, null>;
+    };
     resets: {
       sweep: FunctionReference<
         "mutation",
@@ -66,4 +80,12 @@ export async function sweep<Model extends GenericDataModel>(
   t: TestConvexForDataModel<Model>,
 ): Promise<{ advanced: number; done: boolean }> {
   return await t.mutation(tally.resets.sweep, {});
+}
+
+/** Stores subscriptions as they are: years of a customer's changes at once. */
+export async function addSubscriptions<Model extends GenericDataModel>(
+  t: TestConvexForDataModel<Model>,
+  subscriptions: Subscription[],
+): Promise<void> {
+  await t.mutation(tally.inspection.addSubscriptions, { subscriptions });
 }

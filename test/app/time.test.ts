@@ -373,6 +373,48 @@ describe("credits that roll over", () => {
   });
 });
 
+describe("an amount that no double holds, after rolling over", () => {
+  const hoarding = new Tally(components.tally, {
+    catalog: defineCatalog({
+      features: [{ id: "points", type: "metered" }],
+      plans: [
+        {
+          id: "hoard",
+          autoEnable: true,
+          items: [
+            {
+              featureId: "points",
+              included: 9_000_000_000_000_000,
+              reset: { interval: "month" },
+              rollover: { expiryDurationType: "forever" },
+            },
+          ],
+        },
+      ],
+    }),
+    identify: () => Promise.resolve(null),
+  });
+
+  test("does not lock its customer out", async () => {
+    const t = deployed();
+    await t.mutation((ctx) => hoarding.customers.create(ctx, { customerId }));
+    vi.setSystemTime(at("2026-05-31"));
+    const used = await t.mutation((ctx) =>
+      hoarding.consume(ctx, { customerId, featureId: "points", value: 7 }),
+    );
+    expect(used).toMatchObject({ applied: 7 });
+  });
+
+  test("does not keep the sweep from everybody else's balances", async () => {
+    const t = deployed();
+    await t.mutation((ctx) => hoarding.customers.create(ctx, { customerId: "hoarder" }));
+    await track(t, "messages", 5);
+    vi.setSystemTime(at("2026-05-31"));
+    expect(await sweep(t)).toEqual({ advanced: 5, done: true });
+    expect(await rowOf(t, "messages")).toMatchObject({ grants: [{ granted: 5, used: 0 }] });
+  });
+});
+
 describe("a priced period", () => {
   /** 100 calls a month, and a dollar for each one more. */
   const priced = new Tally(components.tally, {

@@ -58,7 +58,11 @@ describe("a reset", () => {
   });
 
   test("of one grant leaves the others alone", () => {
-    const both = messages(grant("a", { used: 5, reset: daily }), grant("b", { used: 6, reset: monthly }), grant("c", { used: 7 }));
+    const both = messages(
+      grant("a", { used: 5, reset: daily }),
+      grant("b", { used: 6, reset: monthly }),
+      grant("c", { used: 7 }),
+    );
     expect(used([advance(both, JAN_31 + DAY).balance])).toEqual({ a: 0, b: 6, c: 7 });
   });
 });
@@ -81,7 +85,10 @@ describe("time", () => {
   });
 
   test("is the same for all rows of a decision: now, or when the youngest was written", () => {
-    const rows = [messages(grant("a", { reset: monthly, used: 5 })), row("credits", [], { advancedAt: FEB_28 })];
+    const rows = [
+      messages(grant("a", { reset: monthly, used: 5 })),
+      row("credits", [], { advancedAt: FEB_28 }),
+    ];
     const { rows: advanced, now, closed } = advanceAll(rows, JAN_31);
     expect(now).toBe(FEB_28);
     expect(advanced.map(({ advancedAt }) => advancedAt)).toEqual([FEB_28, FEB_28]);
@@ -115,6 +122,20 @@ describe("an expiry", () => {
     expect(grantsAt(balance, FEB_28)).toEqual([]);
   });
 
+  test("takes the rollovers of the grant with it, and no others", () => {
+    const balance = messages(
+      grant("a", { reset: monthly, rollover: { months: 12 }, expiresAt: MAR_31 }),
+      grant("of another", { rolledFrom: "b" }),
+    );
+    expect(grantsAt(balance, MAR_31 - 1)).toHaveLength(3);
+    expect(grantsAt(balance, MAR_31).map(({ id }) => id)).toEqual(["of another"]);
+  });
+
+  test("of a rollover leaves its grant", () => {
+    const balance = messages(grant("a"), grant("old", { rolledFrom: "a", expiresAt: MAR_31 }));
+    expect(grantsAt(balance, MAR_31).map(({ id }) => id)).toEqual(["a"]);
+  });
+
   test("comes after the resets before it", () => {
     const balance = messages(grant("a", { used: 30, reset: monthly, rollover: {}, expiresAt: MAR_31 }));
     expect(rolled(grantsAt(balance, MAR_31 - 1))).toEqual([70]);
@@ -131,6 +152,13 @@ describe("a grant that starts later", () => {
     const balance = messages(grant("a", { used: 130, carry: true }), grant("b", { startsAt: FEB_28 }));
     expect(used([advance(balance, FEB_28 - 1).balance])).toEqual({ a: 130, b: 0 });
     expect(used([advance(balance, FEB_28).balance])).toEqual({ a: 100, b: 30 });
+  });
+
+  test("rolls nothing over before it has begun, not even at a reset at that instant", () => {
+    const early = messages(grant("a", { startsAt: MAR_31, reset: monthly, rollover: {} }));
+    expect(grantsAt(early, FEB_28)).toHaveLength(1);
+    expect(grantsAt(early, MAR_31)).toHaveLength(1);
+    expect(rolled(grantsAt(early, APR_30))).toEqual([100]);
   });
 
   test("takes the place of one that expires at that instant", () => {
@@ -168,7 +196,9 @@ describe("a priced period", () => {
 
   test("closes at an expiry too, from the last boundary to then", () => {
     const ending = { ...overdrawn, reset: { ...monthly, nextAt: APR_30 }, expiresAt: APR_30 - DAY };
-    expect(closedBy(messages(ending), APR_30)).toMatchObject([{ from: MAR_31, to: APR_30 - DAY, overage: 30.5 }]);
+    expect(closedBy(messages(ending), APR_30)).toMatchObject([
+      { from: MAR_31, to: APR_30 - DAY, overage: 30.5 },
+    ]);
   });
 
   test("closes once where it expires at its reset", () => {
@@ -180,7 +210,9 @@ describe("a priced period", () => {
   test("begins with its grant where that began within a period", () => {
     const later = { ...overdrawn, createdAt: JAN_31 + DAY };
     expect(closedBy(messages(later), FEB_28)[0]?.from).toBe(JAN_31 + DAY);
-    expect(closedBy(messages({ ...later, startsAt: JAN_31 + 2 * DAY }), FEB_28)[0]?.from).toBe(JAN_31 + 2 * DAY);
+    expect(closedBy(messages({ ...later, startsAt: JAN_31 + 2 * DAY }), FEB_28)[0]?.from).toBe(
+      JAN_31 + 2 * DAY,
+    );
   });
 
   test("of a grant that never resets lasts from its start to its end", () => {
@@ -190,6 +222,17 @@ describe("a priced period", () => {
 
   test("in which nothing was owed is not told of", () => {
     expect(closedBy(messages({ ...overdrawn, used: 100 }), FEB_28)).toEqual([]);
+  });
+
+  test("is not told of where use is unlimited", () => {
+    const endless = grant("a", {
+      granted: 0,
+      unlimited: true,
+      used: 500,
+      reset: monthly,
+      overage: usageBased,
+    });
+    expect(closedBy(messages(endless), FEB_28)).toEqual([]);
   });
 
   test("is not told of where overage costs nothing", () => {
@@ -230,14 +273,17 @@ describe("a rollover", () => {
   test("has an id that no other rollover of its grant ever has", () => {
     const ids = new Set<string>();
     for (let now = FEB_28; now < FEB_28 + 400 * DAY; now += DAY) {
-      for (const { id, createdAt } of grantsAt(balance, now)) if (createdAt !== JAN_31) ids.add(`${id} ${createdAt}`);
+      for (const { id, createdAt } of grantsAt(balance, now))
+        if (createdAt !== JAN_31) ids.add(`${id} ${createdAt}`);
     }
     expect(ids.size).toBe(14);
     expect(new Set([...ids].map((each) => each.split(" ")[0])).size).toBe(14);
   });
 
   test("is not made where nothing was left", () => {
-    expect(rolled(grantsAt(messages(grant("a", { used: 100, reset: monthly, rollover: {} })), FEB_28))).toEqual([]);
+    expect(
+      rolled(grantsAt(messages(grant("a", { used: 100, reset: monthly, rollover: {} })), FEB_28)),
+    ).toEqual([]);
   });
 
   test("is not rolled over again", () => {
@@ -291,7 +337,8 @@ describe("the cap of rollovers", () => {
   });
 
   test("can be a percentage of the grant, in whole units", () => {
-    const half = (granted: number) => messages(grant("a", { granted, reset: monthly, rollover: { percent: 50 } }));
+    const half = (granted: number) =>
+      messages(grant("a", { granted, reset: monthly, rollover: { percent: 50 } }));
     expect(rolled(grantsAt(half(100), FEB_28))).toEqual([50]);
     expect(rolled(grantsAt(half(33.3), FEB_28))).toEqual([16]);
   });
@@ -323,7 +370,9 @@ describe("the cap of rollovers", () => {
   });
 
   test("leaves the rollovers of other grants alone", () => {
-    const balance = copyOf(messages(grant("x", { rolledFrom: "b" }), grant("y", { granted: 0, rolledFrom: "b" })));
+    const balance = copyOf(
+      messages(grant("x", { rolledFrom: "b" }), grant("y", { granted: 0, rolledFrom: "b" })),
+    );
     capRollovers(balance, grant("a", { rollover: { max: 0 } }));
     expect(balance.grants).toHaveLength(2);
   });
@@ -340,6 +389,12 @@ describe("a carried debt", () => {
     const balance = messages(grant("a", { used: 350, reset: monthly, carry: true }));
     expect(used([advance(balance, FEB_28).balance])).toEqual({ a: 250 });
     expect(used([advance(balance, MAR_31).balance])).toEqual({ a: 150 });
+  });
+
+  test("that a reset has paid is gone with the next, however long nothing looked", () => {
+    const balance = messages(grant("a", { used: 150, reset: monthly, carry: true }));
+    expect(used([advance(balance, FEB_28).balance])).toEqual({ a: 50 });
+    expect(used([advance(balance, MAR_31).balance])).toEqual({ a: 0 });
   });
 
   test("below what is granted is gone with the reset", () => {
@@ -370,13 +425,17 @@ describe("a carried debt", () => {
   });
 
   test("is not paid by what has not started", () => {
-    const balance = copyOf(messages(grant("a", { used: 130, carry: true }), grant("b", { startsAt: FEB_28 })));
+    const balance = copyOf(
+      messages(grant("a", { used: 130, carry: true }), grant("b", { startsAt: FEB_28 })),
+    );
     settleDebt(balance, JAN_31);
     expect(used([balance])).toEqual({ a: 130, b: 0 });
   });
 
   test("of an entity is paid from its own row", () => {
-    const balance = copyOf(row("messages", [grant("a", { used: 130, carry: true }), grant("b")], { entityId: "seat" }));
+    const balance = copyOf(
+      row("messages", [grant("a", { used: 130, carry: true }), grant("b")], { entityId: "seat" }),
+    );
     settleDebt(balance, JAN_31);
     expect(used([balance])).toEqual({ a: 100, b: 30 });
   });
@@ -390,7 +449,8 @@ describe("a carried debt", () => {
 
 describe("a limit", () => {
   const limited = row("messages", [], { limits: [limit(10, { used: 7 }), limit(20, { used: 8, ...daily })] });
-  const limitsAt = (now: number) => advance(limited, now).balance.limits?.map((each) => [each.used, each.nextAt]);
+  const limitsAt = (now: number) =>
+    advance(limited, now).balance.limits?.map((each) => [each.used, each.nextAt]);
 
   test("begins anew at its boundary, each limit at its own", () => {
     expect(limitsAt(JAN_31 + DAY - 1)).toEqual([

@@ -65,7 +65,12 @@ describe("a draw", () => {
 
   test("of nothing draws nothing", () => {
     const { draws, applied, uncovered, shortage } = draw([messages(grant("a"))], ask(0), "reject");
-    expect({ draws, applied, uncovered, shortage }).toEqual({ draws: [], applied: 0, uncovered: 0, shortage: null });
+    expect({ draws, applied, uncovered, shortage }).toEqual({
+      draws: [],
+      applied: 0,
+      uncovered: 0,
+      shortage: null,
+    });
   });
 
   test("uses up what was set above the grant by hand", () => {
@@ -119,7 +124,11 @@ describe("where the balance cannot pay all", () => {
   });
 
   test("overflow charges nothing to a customer who has no grant at all", () => {
-    expect(draw([messages()], ask(5), "overflow")).toMatchObject({ applied: 0, uncovered: 5, shortage: "not_included" });
+    expect(draw([messages()], ask(5), "overflow")).toMatchObject({
+      applied: 0,
+      uncovered: 5,
+      shortage: "not_included",
+    });
   });
 
   test("there may be nothing that could ever pay", () => {
@@ -150,7 +159,13 @@ describe("an unlimited grant", () => {
   });
 
   test("absorbs nothing before it starts or after it ends", () => {
-    const later = [messages(limited, { ...endless, startsAt: FEB_28 }, grant("gone", { unlimited: true, expiresAt: JAN_31 }))];
+    const later = [
+      messages(
+        limited,
+        { ...endless, startsAt: FEB_28 },
+        grant("gone", { unlimited: true, expiresAt: JAN_31 }),
+      ),
+    ];
     expect(draw(later, ask(8), "cap")).toMatchObject({ applied: 5, uncovered: 3, unlimited: false });
   });
 
@@ -248,11 +263,25 @@ describe("credits", () => {
 });
 
 describe("overage", () => {
-  test("begins when every grant is at zero, and is drawn as one with what came before", () => {
-    const rows = [messages(grant("byUse", { granted: 5, reset: monthly, overage: usageBased }), grant("once", { granted: 5 }))];
+  test("begins when every grant is at zero, and is a draw of its own then", () => {
+    const rows = [
+      messages(
+        grant("byUse", { granted: 5, reset: monthly, overage: usageBased }),
+        grant("once", { granted: 5 }),
+      ),
+    ];
     const outcome = draw(rows, ask(14), "reject");
     expect(used(outcome.rows)).toEqual({ byUse: 9, once: 5 });
-    expect(outcome).toMatchObject({ applied: 14, uncovered: 0 });
+    expect(outcome.draws).toEqual([
+      { grantId: "byUse", amount: 5, units: 5, until: FEB_28 },
+      { grantId: "once", amount: 5, units: 5 },
+      { grantId: "byUse", amount: 4, units: 4, until: FEB_28 },
+    ]);
+  });
+
+  test("is one draw with what the same grant paid just before", () => {
+    const outcome = draw([messages(grant("a", { granted: 5, overage: usageBased }))], ask(14), "reject");
+    expect(outcome.draws).toEqual([{ grantId: "a", amount: 14, units: 14 }]);
   });
 
   test("ends at the most that may be bought", () => {
@@ -264,11 +293,15 @@ describe("overage", () => {
   test("counts what went beyond before", () => {
     const rows = [messages(grant("a", { granted: 5, used: 10, overage: upTo(7) }))];
     expect(draw(rows, ask(13), "cap").applied).toBe(2);
-    expect(draw([messages(grant("a", { granted: 5, used: 20, overage: upTo(7) }))], ask(13), "cap").applied).toBe(0);
+    expect(
+      draw([messages(grant("a", { granted: 5, used: 20, overage: upTo(7) }))], ask(13), "cap").applied,
+    ).toBe(0);
   });
 
   test("goes on to the next grant that allows it", () => {
-    const rows = [messages(grant("a", { granted: 0, overage: upTo(7) }), grant("b", { granted: 0, overage: usageBased }))];
+    const rows = [
+      messages(grant("a", { granted: 0, overage: upTo(7) }), grant("b", { granted: 0, overage: usageBased })),
+    ];
     expect(used(draw(rows, ask(10), "reject").rows)).toEqual({ a: 7, b: 3 });
   });
 
@@ -280,7 +313,10 @@ describe("overage", () => {
   });
 
   test("of credits is theirs to allow", () => {
-    const rows = [messages(grant("a", { granted: 1 })), credits(grant("b", { granted: 2, overage: upTo(3) }))];
+    const rows = [
+      messages(grant("a", { granted: 1 })),
+      credits(grant("b", { granted: 2, overage: upTo(3) })),
+    ];
     const outcome = draw(rows, ask(15, { pools: orCredits(0.5) }), "cap");
     expect(used(outcome.rows)).toEqual({ a: 1, b: 5 });
     expect(outcome).toMatchObject({ applied: 11, uncovered: 4 });
@@ -292,7 +328,9 @@ describe("a control of overage", () => {
   const byUse = grant("a", { granted: 5, overage: upTo(7) });
 
   test("allows it where the item does not", () => {
-    expect(draw([row("messages", [usual], { overage: { allowed: true } })], ask(500), "reject").applied).toBe(500);
+    expect(draw([row("messages", [usual], { overage: { allowed: true } })], ask(500), "reject").applied).toBe(
+      500,
+    );
   });
 
   test("forbids it where the item allows it", () => {
@@ -303,7 +341,9 @@ describe("a control of overage", () => {
   });
 
   test("forbids it whatever its spend limit", () => {
-    expect(draw([row("messages", [byUse], { overage: { allowed: false, max: 50 } })], ask(8), "cap").applied).toBe(5);
+    expect(
+      draw([row("messages", [byUse], { overage: { allowed: false, max: 50 } })], ask(8), "cap").applied,
+    ).toBe(5);
   });
 
   test("leaves it to the item where it says nothing", () => {
@@ -321,7 +361,10 @@ describe("a control of overage", () => {
   });
 
   test("of the customer holds for an entity that has none", () => {
-    const rows = [row("messages", [], { overage: { allowed: true } }), row("messages", [usual], { entityId: "seat" })];
+    const rows = [
+      row("messages", [], { overage: { allowed: true } }),
+      row("messages", [usual], { entityId: "seat" }),
+    ];
     expect(draw(rows, ask(8, { entityId: "seat" }), "cap").applied).toBe(8);
   });
 
@@ -332,17 +375,25 @@ describe("a control of overage", () => {
 });
 
 describe("a spend limit", () => {
-  const limited = (max: number, ...grants: ReturnType<typeof grant>[]) => row("messages", grants, { overage: { max } });
+  const limited = (max: number, ...grants: ReturnType<typeof grant>[]) =>
+    row("messages", grants, { overage: { max } });
 
   test("holds instead of the most that may be bought, above it and below", () => {
     const byUse = grant("a", { granted: 5, overage: upTo(7) });
-    expect(draw([limited(20, byUse)], ask(100), "cap")).toMatchObject({ applied: 25, shortage: "spend_limit" });
+    expect(draw([limited(20, byUse)], ask(100), "cap")).toMatchObject({
+      applied: 25,
+      shortage: "spend_limit",
+    });
     expect(draw([limited(3, byUse)], ask(100), "cap")).toMatchObject({ applied: 8, shortage: "spend_limit" });
   });
 
   test("spans all grants of the row", () => {
     const rows = [
-      limited(10, grant("a", { granted: 0, used: 4, overage: usageBased }), grant("b", { granted: 0, used: 3, overage: usageBased })),
+      limited(
+        10,
+        grant("a", { granted: 0, used: 4, overage: usageBased }),
+        grant("b", { granted: 0, used: 3, overage: usageBased }),
+      ),
     ];
     expect(draw(rows, ask(100), "cap").applied).toBe(3);
   });
@@ -358,13 +409,18 @@ describe("a spend limit", () => {
   test("of an entity spans its own row alone", () => {
     const rows = [
       messages(grant("a", { granted: 0, used: 8, overage: usageBased })),
-      row("messages", [grant("b", { granted: 0, overage: usageBased })], { entityId: "seat", overage: { max: 10 } }),
+      row("messages", [grant("b", { granted: 0, overage: usageBased })], {
+        entityId: "seat",
+        overage: { max: 10 },
+      }),
     ];
     expect(used(draw(rows, ask(3, { entityId: "seat" }), "cap").rows)).toEqual({ a: 8, b: 3 });
   });
 
   test("does not bind where nothing is overdrawn", () => {
-    expect(draw([limited(0, grant("a", { granted: 5, overage: usageBased }))], ask(5), "reject")).toMatchObject({
+    expect(
+      draw([limited(0, grant("a", { granted: 5, overage: usageBased }))], ask(5), "reject"),
+    ).toMatchObject({
       applied: 5,
       shortage: null,
     });
@@ -379,16 +435,52 @@ describe("a spend limit", () => {
   });
 });
 
+describe("a spend limit of credits", () => {
+  const limited = [
+    row("credits", [grant("a", { granted: 0, overage: usageBased })], { overage: { max: 5 } }),
+  ];
+
+  test("is counted in credits, and named where it is the reason", () => {
+    expect(draw(limited, ask(1, { pools: orCredits(10) }), "cap")).toMatchObject({
+      applied: 0.5,
+      shortage: "spend_limit",
+    });
+    expect(draw(limited, ask(10, { pools: orCredits(0.5) }), "cap")).toMatchObject({
+      applied: 10,
+      shortage: null,
+    });
+  });
+
+  test("does not count what an unlimited grant of an entity has used", () => {
+    const rows = [
+      ...limited,
+      row("credits", [grant("b", { granted: 0, unlimited: true, used: 50 })], { entityId: "seat" }),
+    ];
+    expect(draw(rows, ask(5, { pools: orCredits(1) }), "cap").applied).toBe(5);
+  });
+});
+
 describe("a usage limit", () => {
   const limited = (...limits: ReturnType<typeof limit>[]) => [row("messages", [grant("a")], { limits })];
 
   test("stops use within a balance, and says so", () => {
-    expect(draw(limited(limit(10)), ask(15), "cap")).toMatchObject({ applied: 10, uncovered: 5, shortage: "usage_limit" });
-    expect(draw(limited(limit(10)), ask(15), "reject")).toMatchObject({ applied: 0, shortage: "usage_limit" });
+    expect(draw(limited(limit(10)), ask(15), "cap")).toMatchObject({
+      applied: 10,
+      uncovered: 5,
+      shortage: "usage_limit",
+    });
+    expect(draw(limited(limit(10)), ask(15), "reject")).toMatchObject({
+      applied: 0,
+      shortage: "usage_limit",
+    });
   });
 
   test("counts what was applied and not what was asked for", () => {
-    const { rows } = draw([row("messages", [grant("a", { granted: 3 })], { limits: [limit(10, { used: 2 })] })], ask(5), "cap");
+    const { rows } = draw(
+      [row("messages", [grant("a", { granted: 3 })], { limits: [limit(10, { used: 2 })] })],
+      ask(5),
+      "cap",
+    );
     expect(rows[0]?.limits?.[0]?.used).toBe(5);
   });
 
@@ -409,7 +501,10 @@ describe("a usage limit", () => {
   });
 
   test("of a feature counts its units, whoever pays for them", () => {
-    const rows = [row("messages", [grant("a", { granted: 4 })], { limits: [limit(10)] }), credits(grant("b"))];
+    const rows = [
+      row("messages", [grant("a", { granted: 4 })], { limits: [limit(10)] }),
+      credits(grant("b")),
+    ];
     const outcome = draw(rows, ask(15, { pools: orCredits(3) }), "cap");
     expect(used(outcome.rows)).toEqual({ a: 4, b: 18 });
     expect(outcome.rows[0]?.limits?.[0]?.used).toBe(10);
@@ -480,7 +575,7 @@ describe("giving back, by use below zero,", () => {
     expect(used(outcome.rows)).toEqual({ once: 40, resets: 0 });
     expect(outcome).toMatchObject({ applied: -40, uncovered: 0, unlimited: false, shortage: null });
     expect(outcome.draws).toEqual([
-      { grantId: "resets", amount: -30, units: -30, until: FEB_28 },
+      { grantId: "resets", amount: -30, units: -30 },
       { grantId: "once", amount: -10, units: -10 },
     ]);
   });
@@ -506,7 +601,10 @@ describe("giving back, by use below zero,", () => {
   });
 
   test("does not raise a grant that was set above what it granted", () => {
-    expect(draw([messages(grant("a", { used: -10 }))], ask(-40), "cap")).toMatchObject({ applied: 0, uncovered: -40 });
+    expect(draw([messages(grant("a", { used: -10 }))], ask(-40), "cap")).toMatchObject({
+      applied: 0,
+      uncovered: -40,
+    });
   });
 
   test("is counted by an unlimited grant, down to nothing used", () => {
@@ -514,6 +612,28 @@ describe("giving back, by use below zero,", () => {
     const outcome = draw(rows, ask(-40), "cap");
     expect(used(outcome.rows)).toEqual({ a: 0 });
     expect(outcome).toMatchObject({ applied: -30, uncovered: -10 });
+  });
+
+  test("is counted by an unlimited grant before others, since that pays for all", () => {
+    const rows = [
+      messages(
+        grant("a", { used: 30, reset: monthly }),
+        grant("b", { granted: 0, unlimited: true, used: 5 }),
+      ),
+    ];
+    expect(used(draw(rows, ask(-9), "cap").rows)).toEqual({ a: 26, b: 0 });
+  });
+
+  test("repays overage even before an unlimited grant counts it", () => {
+    const rows = [messages(grant("a", { used: 130 }), grant("b", { granted: 0, unlimited: true, used: 50 }))];
+    expect(used(draw(rows, ask(-40), "cap").rows)).toEqual({ a: 100, b: 40 });
+  });
+
+  test("is priced once for all grants of a credit system", () => {
+    const rows = [credits(grant("a", { granted: 1, used: 1 }), grant("b", { granted: 2, used: 2 }))];
+    const outcome = draw(rows, ask(-1, { pools: orCredits(3) }), "cap");
+    expect(used(outcome.rows)).toEqual({ a: 0, b: 0 });
+    expect(outcome).toMatchObject({ applied: -1, uncovered: 0 });
   });
 
   test("returns credits at their cost", () => {
@@ -527,7 +647,10 @@ describe("giving back, by use below zero,", () => {
   });
 
   test("reaches neither other entities nor other features", () => {
-    const rows = [row("messages", [grant("a", { used: 5 })], { entityId: "seat" }), row("other", [grant("b", { used: 5 })])];
+    const rows = [
+      row("messages", [grant("a", { used: 5 })], { entityId: "seat" }),
+      row("other", [grant("b", { used: 5 })]),
+    ];
     expect(draw(rows, ask(-5, { entityId: "desk" }), "cap").applied).toBe(0);
   });
 
@@ -545,7 +668,10 @@ describe("a decision", () => {
   test("counts the feature's own balance and credits together", () => {
     const rows = [messages(grant("a", { granted: 5 })), credits(grant("b", { granted: 15 }))];
     expect(decide(rows, ask(10, { pools: orCredits(3) }))).toEqual({ allowed: true, reason: null });
-    expect(decide(rows, ask(10.1, { pools: orCredits(3) }))).toEqual({ allowed: false, reason: "insufficient" });
+    expect(decide(rows, ask(10.1, { pools: orCredits(3) }))).toEqual({
+      allowed: false,
+      reason: "insufficient",
+    });
   });
 
   test.each([
@@ -562,7 +688,10 @@ describe("a decision", () => {
   });
 
   test("allows what an unlimited grant absorbs, a boolean feature above all", () => {
-    expect(decide([messages(grant("a", { granted: 0, unlimited: true }))], ask(1))).toEqual({ allowed: true, reason: null });
+    expect(decide([messages(grant("a", { granted: 0, unlimited: true }))], ask(1))).toEqual({
+      allowed: true,
+      reason: null,
+    });
   });
 
   test("allows to use nothing, or to give back, to whoever has the feature", () => {
@@ -591,6 +720,13 @@ describe("a result that cannot be stored", () => {
     expect(refusal(() => draw(rows, ask(1), "cap")).kind).toBe("invalid_amount");
   });
 
+  test("is no reason to refuse an answer: what could not be drawn anyway is just not allowed", () => {
+    expect(decide([messages(grant("a", { granted: 33.33 }))], ask(LARGEST))).toEqual({
+      allowed: false,
+      reason: "insufficient",
+    });
+  });
+
   test("is refused of a limit", () => {
     const rows = [row("messages", [grant("a")], { limits: [limit(LARGEST, { used: LARGEST - 1 })] })];
     expect(refusal(() => draw(rows, ask(0.1), "cap")).kind).toBe("invalid_amount");
@@ -608,7 +744,9 @@ describe("what is done about a shortage unless a call says", () => {
   });
 
   test("is to cap what is held and paid for", () => {
-    expect(defaultOnInsufficient([messages(grant("a", { overage: usageBased }))], scope(), false)).toBe("cap");
+    expect(defaultOnInsufficient([messages(grant("a", { overage: usageBased }))], scope(), false)).toBe(
+      "cap",
+    );
     expect(defaultOnInsufficient([messages(grant("a", { prepaid: true }))], scope(), false)).toBe("cap");
   });
 
@@ -644,7 +782,8 @@ test("a call names its feature's own pool first", () => {
 describe("an outcome that does not balance breaks loudly", () => {
   const rows = [messages(grant("a"))];
   const outcome = draw(rows, ask(5), "cap");
-  const broken = (fields: Partial<typeof outcome>) => () => assertBalanced(rows, { ...outcome, ...fields }, ask(5));
+  const broken = (fields: Partial<typeof outcome>) => () =>
+    assertBalanced(rows, { ...outcome, ...fields }, ask(5));
 
   test("where it is right, it passes", () => {
     expect(broken({})).not.toThrow();

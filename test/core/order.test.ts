@@ -106,7 +106,9 @@ describe("then, each rule only where those before leave it open,", () => {
   test("a shorter interval burns before a longer one", () => {
     const every = (id: string, interval: "week" | "month" | "day", count: number) =>
       grant(id, { reset: { ...monthly, interval, count }, ...(id === "month" && { expiresAt: FEB_28 }) });
-    const rows = [messages(every("month", "month", 1), every("5 weeks", "week", 5), every("30 days", "day", 30))];
+    const rows = [
+      messages(every("month", "month", 1), every("5 weeks", "week", 5), every("30 days", "day", 30)),
+    ];
     expect(order(rows)).toEqual(["30 days", "month", "5 weeks"]);
   });
 
@@ -123,7 +125,9 @@ describe("then, each rule only where those before leave it open,", () => {
 
   test("of entities' grants that are alike, those of the entity with the lower id burn first", () => {
     const each = (entityId: string, id: string) =>
-      row("messages", [grant(id, { perEntity: true, ...(entityId === "a" && { addOn: true }) })], { entityId });
+      row("messages", [grant(id, { perEntity: true, ...(entityId === "a" && { addOn: true }) })], {
+        entityId,
+      });
     expect(order([each("b", "1"), each("a", "2")])).toEqual(["2", "1"]);
   });
 
@@ -134,7 +138,10 @@ describe("then, each rule only where those before leave it open,", () => {
 
   test("what is prepaid burns before what is charged by use", () => {
     const rows = [
-      messages(grant("byUse", { overage: usageBased, createdAt: JAN_31 - 1 }), grant("prepaid", { prepaid: true })),
+      messages(
+        grant("byUse", { overage: usageBased, createdAt: JAN_31 - 1 }),
+        grant("prepaid", { prepaid: true }),
+      ),
     ];
     expect(order(rows)).toEqual(["prepaid", "byUse"]);
   });

@@ -156,7 +156,9 @@ describe("what lasts some months from a boundary", () => {
 
 describe("lengths", () => {
   test("order intervals from the shortest to the longest", () => {
-    const byLength = [...INTERVALS].sort((a, b) => lengthMs({ interval: a, count: 1 }) - lengthMs({ interval: b, count: 1 }));
+    const byLength = [...INTERVALS].sort(
+      (a, b) => lengthMs({ interval: a, count: 1 }) - lengthMs({ interval: b, count: 1 }),
+    );
     expect(byLength).toEqual(["minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"]);
   });
 

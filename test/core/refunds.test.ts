@@ -18,6 +18,7 @@ import {
   orCredits,
   row,
   scope,
+  usageBased,
   used,
 } from "./fixtures.js";
 
@@ -27,7 +28,8 @@ const drawnOf = (grantId: string, amount: number, fields: Partial<Draw> = {}): D
   units: amount,
   ...fields,
 });
-const limitsUsed = (rows: readonly Balance[]) => rows.flatMap(({ limits = [] }) => limits.map((each) => each.used));
+const limitsUsed = (rows: readonly Balance[]) =>
+  rows.flatMap(({ limits = [] }) => limits.map((each) => each.used));
 
 describe("returning draws", () => {
   const rows = [messages(grant("first", { used: 100 }), grant("last", { used: 30 }))];
@@ -53,7 +55,7 @@ describe("returning draws", () => {
 
   test("of nothing changes nothing", () => {
     const returned = restore(rows, drawn, JAN_31, 0, scope());
-    expect(returned).toEqual({ rows, kept: drawn, lapsed: 0 });
+    expect(returned).toEqual({ rows, draws: [], kept: drawn, lapsed: 0 });
   });
 
   test("of more than was drawn breaks loudly", () => {
@@ -61,8 +63,17 @@ describe("returning draws", () => {
   });
 
   test("finds its grants in whatever rows they are", () => {
-    const both = [messages(grant("a", { used: 5 })), row("messages", [grant("b", { used: 5 })], { entityId: "seat" })];
-    const returned = restore(both, [drawnOf("a", 5), drawnOf("b", 5)], JAN_31, 10, scope({ entityId: "seat" }));
+    const both = [
+      messages(grant("a", { used: 5 })),
+      row("messages", [grant("b", { used: 5 })], { entityId: "seat" }),
+    ];
+    const returned = restore(
+      both,
+      [drawnOf("a", 5), drawnOf("b", 5)],
+      JAN_31,
+      10,
+      scope({ entityId: "seat" }),
+    );
     expect(used(returned.rows)).toEqual({ a: 0, b: 0 });
   });
 
@@ -79,7 +90,13 @@ describe("returning draws", () => {
 
   test("charges what stays in proportion, rounded up", () => {
     const paid = [credits(grant("a", { used: 1 }))];
-    const returned = restore(paid, [drawnOf("a", 1, { units: 3 })], JAN_31, 2, scope({ pools: orCredits(1, 3) }));
+    const returned = restore(
+      paid,
+      [drawnOf("a", 1, { units: 3 })],
+      JAN_31,
+      2,
+      scope({ pools: orCredits(1, 3) }),
+    );
     expect(used(returned.rows)).toEqual({ a: 0.333333334 });
     expect(returned.kept).toEqual([{ grantId: "a", amount: 0.333333334, units: 1 }]);
   });
@@ -89,9 +106,80 @@ describe("returning draws", () => {
     expect(used(restore(endless, [drawnOf("a", 20)], JAN_31, 20, scope()).rows)).toEqual({ a: 10 });
   });
 
-  test("to a grant whose use was set to less returns no more than that", () => {
-    const lowered = [messages(grant("a", { used: 5 }))];
-    expect(used(restore(lowered, [drawnOf("a", 20)], JAN_31, 20, scope()).rows)).toEqual({ a: 0 });
+  test("to a grant that was set above what it granted raises it again", () => {
+    const raised = [messages(grant("a", { used: -20 }))];
+    expect(used(restore(raised, [drawnOf("a", 30)], JAN_31, 30, scope()).rows)).toEqual({ a: -50 });
+  });
+
+  test("says what came back, and to which grants", () => {
+    expect(restore(rows, drawn, JAN_31, 40, scope()).draws).toEqual([
+      drawnOf("last", -30),
+      drawnOf("first", -10),
+    ]);
+  });
+
+  test("returns overage before what others paid earlier", () => {
+    const balance = messages(
+      grant("byUse", { granted: 5, reset: monthly, overage: usageBased }),
+      grant("once", { granted: 5 }),
+    );
+    const paid = draw([balance], ask(20), "reject");
+    expect(used(restore(paid.rows, paid.draws, JAN_31, 10, scope()).rows)).toEqual({ byUse: 5, once: 5 });
+  });
+});
+
+describe("dust, drawn where it paid no unit of its own,", () => {
+  const before = [credits(grant("a", { granted: 1e-9 }), grant("b", { granted: 3 }))];
+  const inCredits = scope({ pools: orCredits(3) });
+  const paid = draw(before, ask(1, { pools: orCredits(3) }), "reject");
+
+  test("is a draw of no units", () => {
+    expect(paid.draws).toEqual([
+      { grantId: "a", amount: 1e-9, units: 0 },
+      { grantId: "b", amount: 2.999999999, units: 1 },
+    ]);
+  });
+
+  test("returns with the last of what was drawn after it", () => {
+    const returned = restore(paid.rows, paid.draws, JAN_31, 1, inCredits);
+    expect(used(returned.rows)).toEqual({ a: 0, b: 0 });
+    expect(returned.kept).toEqual([]);
+  });
+
+  test("stays as long as something of that stays", () => {
+    const returned = restore(paid.rows, paid.draws, JAN_31, 0.5, inCredits);
+    expect(used(returned.rows)).toEqual({ a: 1e-9, b: 1.5 });
+    expect(returned.kept).toEqual([
+      { grantId: "a", amount: 1e-9, units: 0 },
+      { grantId: "b", amount: 1.5, units: 0.5 },
+    ]);
+    expect(used(restore(returned.rows, returned.kept, JAN_31, 0.5, inCredits).rows)).toEqual({ a: 0, b: 0 });
+  });
+});
+
+describe("a draw from a grant that carries its debt", () => {
+  const before = messages(grant("a", { carry: true, overage: usageBased, reset: monthly }));
+  const paid = draw([before], ask(150), "cap");
+  const reset = [advance(paid.rows[0] ?? before, FEB_28).balance];
+
+  test("returns what the reset has left of the debt; the rest has lapsed", () => {
+    const returned = restore(reset, paid.draws, JAN_31, 150, scope({ now: FEB_28 }));
+    expect(used(returned.rows)).toEqual({ a: 0 });
+    expect(returned.lapsed).toBe(100);
+    expect(returned.draws).toEqual([drawnOf("a", -50)]);
+  });
+
+  test("returns whole where nothing is forgotten yet", () => {
+    expect(restore(paid.rows, paid.draws, JAN_31, 150, scope())).toMatchObject({
+      lapsed: 0,
+      draws: [drawnOf("a", -150)],
+    });
+  });
+
+  test("returns nothing where all is forgotten, and says so", () => {
+    const later = [advance(reset[0] ?? before, MAR_31).balance];
+    const returned = restore(later, paid.draws, JAN_31, 150, scope({ now: MAR_31 }));
+    expect(returned).toMatchObject({ draws: [], lapsed: 150 });
   });
 });
 
@@ -114,14 +202,26 @@ describe("a draw that has lapsed", () => {
 
   test("returns until the last millisecond of its period", () => {
     const rows = [messages(grant("a", { used: 8, reset: monthly }))];
-    const returned = restore(rows, [drawnOf("a", 5, { until: FEB_28 })], JAN_31, 5, scope({ now: FEB_28 - 1 }));
+    const returned = restore(
+      rows,
+      [drawnOf("a", 5, { until: FEB_28 })],
+      JAN_31,
+      5,
+      scope({ now: FEB_28 - 1 }),
+    );
     expect(used(returned.rows)).toEqual({ a: 3 });
     expect(returned.lapsed).toBe(0);
   });
 
   test("of a grant that has expired is reported too", () => {
     const rows = [messages(grant("b", { used: 20 }))];
-    const returned = restore(rows, [drawnOf("gone", 5, { until: FEB_28 })], JAN_31, 5, scope({ now: MAR_31 }));
+    const returned = restore(
+      rows,
+      [drawnOf("gone", 5, { until: FEB_28 })],
+      JAN_31,
+      5,
+      scope({ now: MAR_31 }),
+    );
     expect(used(returned.rows)).toEqual({ b: 20 });
     expect(returned.lapsed).toBe(5);
   });
@@ -176,9 +276,31 @@ describe("a limit", () => {
 
   test("counts nothing back that an unlimited grant paid, as it counted nothing", () => {
     const endless = [
-      row("messages", [grant("a", { granted: 0, unlimited: true, used: 5 })], { limits: [limit(100, { used: 50 })] }),
+      row("messages", [grant("a", { granted: 0, unlimited: true, used: 5 })], {
+        limits: [limit(100, { used: 50 })],
+      }),
     ];
     expect(limitsUsed(restore(endless, [drawnOf("a", 5)], JAN_31, 5, scope()).rows)).toEqual([50]);
+  });
+
+  test("counts back what has lapsed, as long as its own period lasts", () => {
+    const day = [
+      row("messages", [grant("a", { granted: 10, reset: daily })], { limits: [limit(100, { used: 50 })] }),
+    ];
+    const returned = restore(
+      day,
+      [drawnOf("a", 5, { until: JAN_31 + DAY })],
+      JAN_31,
+      5,
+      scope({ now: JAN_31 + DAY }),
+    );
+    expect(returned.lapsed).toBe(5);
+    expect(limitsUsed(returned.rows)).toEqual([45]);
+  });
+
+  test("counts back what returns to another grant, since its own is gone", () => {
+    const changed = [row("messages", [grant("new", { used: 20 })], { limits: [limit(100, { used: 50 })] })];
+    expect(limitsUsed(restore(changed, [drawnOf("gone", 5)], JAN_31, 5, scope()).rows)).toEqual([45]);
   });
 
   test("of the entity is the one that counts back, where it has one", () => {
@@ -186,6 +308,8 @@ describe("a limit", () => {
       row("messages", [grant("a", { used: 5 })], { limits: [limit(100, { used: 50 })] }),
       row("messages", [], { entityId: "seat", limits: [limit(100, { used: 60 })] }),
     ];
-    expect(limitsUsed(restore(both, [drawnOf("a", 5)], JAN_31, 5, scope({ entityId: "seat" })).rows)).toEqual([50, 55]);
+    expect(limitsUsed(restore(both, [drawnOf("a", 5)], JAN_31, 5, scope({ entityId: "seat" })).rows)).toEqual(
+      [50, 55],
+    );
   });
 });

@@ -350,7 +350,7 @@ function parseOperation(value: unknown, where: string): Operation {
       of: parseOperation(of, `${where}.of`),
     };
   }
-  if (typeof op !== "string" || !(op in operations)) {
+  if (typeof op !== "string" || !Object.hasOwn(operations, op)) {
     throw new FormatError(`${where}: there is no operation ${JSON.stringify(op)}`);
   }
   return parsed(operations[op as PlainOperation["op"]], operation, where) as PlainOperation;

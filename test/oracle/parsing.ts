@@ -39,3 +39,6 @@ export function instant(text: string): number {
   }
   return at;
 }
+
+/** An instant as cases write it. */
+export const dateOf = (at: number): string => new Date(at).toISOString().replace(".000Z", "Z");

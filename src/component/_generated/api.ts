@@ -9,6 +9,7 @@
  */
 
 import type * as balances from "../balances.js";
+import type * as budget from "../budget.js";
 import type * as crons from "../crons.js";
 import type * as cursors from "../cursors.js";
 import type * as customers from "../customers.js";
@@ -17,11 +18,15 @@ import type * as events from "../events.js";
 import type * as grants from "../grants.js";
 import type * as ids from "../ids.js";
 import type * as planVersions from "../planVersions.js";
+import type * as refunds from "../refunds.js";
 import type * as removal from "../removal.js";
+import type * as reservations from "../reservations.js";
 import type * as resets from "../resets.js";
 import type * as rows from "../rows.js";
 import type * as subscriptions from "../subscriptions.js";
 import type * as usage from "../usage.js";
+import type * as uses from "../uses.js";
+import type * as workingRows from "../workingRows.js";
 
 import type {
   ApiFromModules,
@@ -32,6 +37,7 @@ import { anyApi, componentsGeneric } from "convex/server";
 
 const fullApi: ApiFromModules<{
   balances: typeof balances;
+  budget: typeof budget;
   crons: typeof crons;
   cursors: typeof cursors;
   customers: typeof customers;
@@ -40,11 +46,15 @@ const fullApi: ApiFromModules<{
   grants: typeof grants;
   ids: typeof ids;
   planVersions: typeof planVersions;
+  refunds: typeof refunds;
   removal: typeof removal;
+  reservations: typeof reservations;
   resets: typeof resets;
   rows: typeof rows;
   subscriptions: typeof subscriptions;
   usage: typeof usage;
+  uses: typeof uses;
+  workingRows: typeof workingRows;
 }> = anyApi as any;
 
 /**

@@ -515,6 +515,37 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       >;
     };
     events: {
+      get: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; eventId?: string; key?: string },
+        {
+          actor?: string;
+          createdAt: number;
+          customerId: string;
+          draws: Array<{
+            amount: number;
+            grantId: string;
+            units: number;
+            until?: number;
+          }>;
+          entityId?: string;
+          eventId: string;
+          expired?: true;
+          featureId?: string;
+          key?: string;
+          kind: "usage" | "grant" | "adjust" | "expire" | "plan";
+          planId?: string;
+          properties?: Record<string, string | number | boolean | null>;
+          reason?: string;
+          refundOf?: string;
+          remaining?: number;
+          uncovered?: number;
+          unlimited?: true;
+          value: number;
+        } | null,
+        Name
+      >;
       list: FunctionReference<
         "query",
         "internal",
@@ -538,12 +569,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             }>;
             entityId?: string;
             eventId: string;
+            expired?: true;
             featureId?: string;
             key?: string;
-            kind: "usage" | "grant" | "plan";
+            kind: "usage" | "grant" | "adjust" | "expire" | "plan";
             planId?: string;
             properties?: Record<string, string | number | boolean | null>;
             reason?: string;
+            refundOf?: string;
             remaining?: number;
             uncovered?: number;
             unlimited?: true;
@@ -705,6 +738,171 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
+      revoke: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId?: string;
+          featureId: string;
+          grantId: string;
+          idempotencyKey?: string;
+          reason?: string;
+        },
+        {
+          balance: {
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          } | null;
+          eventId: string;
+          replayed: boolean;
+        },
+        Name
+      >;
+      set: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId?: string;
+          featureId: string;
+          grantId?: string;
+          idempotencyKey?: string;
+          reason?: string;
+          target:
+            { remaining: number } | { usage: number } | { granted: number };
+        },
+        {
+          balance: {
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          } | null;
+          eventId: string;
+          replayed: boolean;
+        },
+        Name
+      >;
+    };
+    refunds: {
+      refund: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          eventId: string;
+          pools: Array<{
+            cost?: { creditAmount: number; featureAmount: number };
+            featureId: string;
+            perEntity?: boolean;
+          }>;
+          reason?: string;
+          refundKey?: string;
+          units?: number;
+        },
+        {
+          applied: number;
+          balance: {
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          } | null;
+          entityId?: string;
+          eventId: string;
+          featureId: string;
+          remaining: number;
+          replayed: boolean;
+          uncovered: number;
+          unlimited: boolean;
+          value: number;
+        },
+        Name
+      >;
     };
     removal: {
       start: FunctionReference<
@@ -712,6 +910,367 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         { customerId: string },
         { done: boolean },
+        Name
+      >;
+    };
+    reservations: {
+      confirm: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          customerId: string;
+          pools?: Array<{
+            cost?: { creditAmount: number; featureAmount: number };
+            featureId: string;
+            perEntity?: boolean;
+          }>;
+          reservationId: string;
+          total?: number;
+        },
+        | {
+            kind: "settled";
+            settled: {
+              applied: number;
+              balance: {
+                breakdown: Array<{
+                  entityId?: string;
+                  expiresAt?: number;
+                  featureId: string;
+                  grantId: string;
+                  granted: number;
+                  interval?:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                  intervalCount?: number;
+                  nextResetAt?: number;
+                  overage: number;
+                  planId?: string;
+                  remaining: number;
+                  rollover?: true;
+                  unlimited: boolean;
+                  usage: number;
+                }>;
+                granted: number;
+                nextResetAt: number | null;
+                overageAllowed: boolean;
+                remaining: number;
+                unlimited: boolean;
+                usage: number;
+              } | null;
+              entityId?: string;
+              eventId: string;
+              featureId: string;
+              lapsed: number;
+              late: boolean;
+              remaining: number;
+              replayed: boolean;
+              uncovered: number;
+              unlimited: boolean;
+              value: number;
+            };
+          }
+        | { featureId: string; kind: "late" },
+        Name
+      >;
+      extend: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          customerId: string;
+          reservationId: string;
+          ttlMs?: number;
+          units: number;
+        },
+        | {
+            decision: {
+              allowed: boolean;
+              breakdown: Array<{
+                entityId?: string;
+                expiresAt?: number;
+                featureId: string;
+                grantId: string;
+                granted: number;
+                interval?:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                intervalCount?: number;
+                nextResetAt?: number;
+                overage: number;
+                planId?: string;
+                remaining: number;
+                rollover?: true;
+                unlimited: boolean;
+                usage: number;
+              }>;
+              entityId?: string;
+              featureId: string;
+              granted: number;
+              nextResetAt: number | null;
+              overageAllowed: boolean;
+              reason:
+                | "not_included"
+                | "insufficient"
+                | "usage_limit"
+                | "spend_limit"
+                | "unauthenticated"
+                | null;
+              remaining: number;
+              requiredBalance: number;
+              unlimited: boolean;
+              usage: number;
+            };
+            kind: "refused";
+          }
+        | {
+            expiresAt: number;
+            kind: "held";
+            reservationId: string;
+            value: number;
+          },
+        Name
+      >;
+      list: FunctionReference<
+        "query",
+        "internal",
+        { cursor?: string | null; customerId: string; limit?: number },
+        {
+          cursor: string | null;
+          page: Array<{
+            createdAt: number;
+            entityId?: string;
+            expiresAt: number;
+            featureId: string;
+            reported?: number;
+            reservationId: string;
+            value: number;
+          }>;
+        },
+        Name
+      >;
+      release: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string; reservationId: string },
+        {
+          applied: number;
+          balance: {
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          } | null;
+          entityId?: string;
+          eventId: string;
+          featureId: string;
+          lapsed: number;
+          late: boolean;
+          remaining: number;
+          replayed: boolean;
+          uncovered: number;
+          unlimited: boolean;
+          value: number;
+        },
+        Name
+      >;
+      report: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string; reservationId: string; total: number },
+        null,
+        Name
+      >;
+      reserve: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          customerId: string;
+          entityId?: string;
+          pools: Array<{
+            cost?: { creditAmount: number; featureAmount: number };
+            featureId: string;
+            perEntity?: boolean;
+          }>;
+          properties?: Record<string, string | number | boolean | null>;
+          provision?: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          reservationId?: string;
+          ttlMs: number;
+          units: number;
+        },
+        | { kind: "unknown_customer" }
+        | {
+            decision: {
+              allowed: boolean;
+              breakdown: Array<{
+                entityId?: string;
+                expiresAt?: number;
+                featureId: string;
+                grantId: string;
+                granted: number;
+                interval?:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                intervalCount?: number;
+                nextResetAt?: number;
+                overage: number;
+                planId?: string;
+                remaining: number;
+                rollover?: true;
+                unlimited: boolean;
+                usage: number;
+              }>;
+              entityId?: string;
+              featureId: string;
+              granted: number;
+              nextResetAt: number | null;
+              overageAllowed: boolean;
+              reason:
+                | "not_included"
+                | "insufficient"
+                | "usage_limit"
+                | "spend_limit"
+                | "unauthenticated"
+                | null;
+              remaining: number;
+              requiredBalance: number;
+              unlimited: boolean;
+              usage: number;
+            };
+            kind: "refused";
+          }
+        | {
+            expiresAt: number;
+            kind: "held";
+            replayed: boolean;
+            reservationId: string;
+            value: number;
+          },
         Name
       >;
     };

@@ -1,0 +1,203 @@
+/** Holding an amount while the work goes on, and settling it at what the work took. */
+import type { FunctionReturnType } from "convex/server";
+import type { ComponentApi } from "../component/_generated/component.js";
+import { assertAmount } from "../core/amounts.js";
+import {
+  assertCount,
+  assertId,
+  assertKeys,
+  assertProperties,
+  refuse,
+  type Properties,
+} from "../core/arguments.js";
+import type { Catalog, CatalogIds } from "../core/catalog.js";
+import { assert, tallyError } from "../core/errors.js";
+import { checkAnswer, type CheckAnswer } from "./answers.js";
+import type { MutationContext, QueryContext } from "./contexts.js";
+import { signedIn, type Identity } from "./identity.js";
+import { assertCustomerPage, type PageArgs } from "./pages.js";
+import { requestOf, type Known } from "./requests.js";
+import { defaultPlans } from "./versions.js";
+
+export interface ReserveArgs<FeatureId extends string = string> {
+  featureId: FeatureId;
+  /** Units to hold: the most that the work may take. */
+  value: number;
+  entityId?: string;
+  /** How long it holds unless it is settled: 15 minutes unless told, 24 hours at most. */
+  ttlMs?: number;
+  /** 1 to 255 characters, unique for the customer; made for you unless told. A repeat finds the same hold. */
+  reservationId?: string;
+  properties?: Properties;
+}
+
+/** What a settled reservation charged. */
+export type Settled = Extract<
+  FunctionReturnType<ComponentApi["reservations"]["confirm"]>,
+  { kind: "settled" }
+>["settled"];
+
+/** A hold, by which it is settled; its id is enough to settle it in another function. */
+export interface Reservation {
+  /** Null if it was refused. */
+  reservationId: string | null;
+  /** Whether the amount is held. */
+  allowed: boolean;
+  /** Why it is not: the check's answer. */
+  refusal: CheckAnswer | null;
+  /** Milliseconds since 1970; null if it was refused. */
+  expiresAt: number | null;
+  /** Notes that `total` units are used so far: what is charged if nobody settles. */
+  report: (total: number) => Promise<void>;
+  /** Holds `value` units more, or until `ttlMs` from now. Answers whether it does. */
+  extend: (more: { value?: number; ttlMs?: number }) => Promise<boolean>;
+  /** Charges `total` units (those held, unless told) and gives the rest back. */
+  confirm: (...total: [total?: number]) => Promise<Settled>;
+  /** Charges what was reported, and gives the rest back. */
+  release: () => Promise<Settled>;
+}
+
+const MINUTE_MS = 60_000;
+/** Longer than nearly all work takes, and short enough that a lost hold is soon free. */
+const DEFAULT_TTL_MS = 15 * MINUTE_MS;
+const MAX_TTL_MS = 24 * 60 * MINUTE_MS;
+const RESERVE_OPTIONS = ["featureId", "value", "entityId", "ttlMs", "reservationId", "properties"];
+
+interface Settling {
+  customerId: string;
+  reservationId: string;
+}
+
+/** Customers' reservations, by id: for the function that settles what another one has begun. */
+export class Reservations<Ids extends CatalogIds = CatalogIds> {
+  constructor(
+    private readonly component: ComponentApi,
+    private readonly catalog: Catalog,
+  ) {}
+
+  /** Holds an amount for a customer. Throws `feature_not_found`, `entity_not_found`, `invalid_amount`, `idempotency_conflict`. */
+  async reserve<Id extends string>(
+    ctx: MutationContext,
+    args: { customerId: string } & ReserveArgs<Id> & Known<Id, Ids["metered"]>,
+  ): Promise<Reservation> {
+    const { customerId, ...rest } = args as { customerId: string } & ReserveArgs;
+    assertId(customerId, "customerId");
+    return await this.hold(ctx, { customerId }, rest);
+  }
+
+  async hold(ctx: MutationContext, identity: Identity | null, args: ReserveArgs): Promise<Reservation> {
+    assertKeys(args, RESERVE_OPTIONS, "reserve");
+    const { ttlMs = DEFAULT_TTL_MS, reservationId, properties, ...use } = args;
+    if (!("value" in use)) refuse("value", "must say how much to hold", undefined);
+    const { pools, entityId, units } = requestOf(this.catalog, use, identity?.entityId, { verb: "consume" });
+    assertCount(ttlMs, "ttlMs", 1, MAX_TTL_MS);
+    if (reservationId !== undefined) assertId(reservationId, "reservationId");
+    if (properties !== undefined) assertProperties(properties);
+    const { customerId, name, email } = signedIn(identity);
+    const request = { customerId, pools, entityId, units, ttlMs, reservationId, properties };
+    let result = await ctx.runMutation(this.component.reservations.reserve, request);
+    if (result.kind === "unknown_customer") {
+      const provision = { plans: await defaultPlans(this.catalog), name, email };
+      result = await ctx.runMutation(this.component.reservations.reserve, { ...request, provision });
+    }
+    assert(result.kind !== "unknown_customer", "a customer who is provisioned is known");
+    if (result.kind === "refused") return refused(checkAnswer(result.decision, customerId));
+    return this.handle(ctx, { customerId, reservationId: result.reservationId }, result.expiresAt);
+  }
+
+  /** Notes that `total` units are used so far. Throws `reservation_not_found`, `reservation_closed`. */
+  async report(ctx: MutationContext, args: Settling & { total: number }): Promise<void> {
+    assertSettling(args, ["total"], "reservations.report");
+    assertAmount(args.total, "total");
+    await ctx.runMutation(this.component.reservations.report, args);
+  }
+
+  /** Holds `value` units more, or until `ttlMs` from now: a day from its start at most. */
+  async extend(ctx: MutationContext, args: Settling & { value?: number; ttlMs?: number }): Promise<boolean> {
+    assertSettling(args, ["value", "ttlMs"], "reservations.extend");
+    const { value = 0, ttlMs, ...settling } = args;
+    assertAmount(value, "value");
+    if (ttlMs !== undefined) assertCount(ttlMs, "ttlMs", 1, MAX_TTL_MS);
+    const result = await ctx.runMutation(this.component.reservations.extend, {
+      ...settling,
+      units: value,
+      ttlMs,
+    });
+    return result.kind === "held";
+  }
+
+  /**
+   * Charges `value` units (those held, unless told): less gives the rest back to the very grants that
+   * paid, more is charged as far as the balance goes and answered as `uncovered`. A repeat is
+   * answered from the first time. Throws `reservation_not_found`, `reservation_closed`.
+   */
+  async confirm(ctx: MutationContext, args: Settling & { value?: number }): Promise<Settled> {
+    assertSettling(args, ["value"], "reservations.confirm");
+    const { value: total, ...settling } = args;
+    if ("value" in args && total === undefined) {
+      throw tallyError(
+        "invalid_amount",
+        "value is undefined: pass a number, or leave value out to charge what is held. Nothing was changed.",
+      );
+    }
+    if (total !== undefined) assertAmount(total, "value");
+    const { confirm } = this.component.reservations;
+    const result = await ctx.runMutation(confirm, { ...settling, total });
+    if (result.kind === "settled") return result.settled;
+    const pools = this.catalog.pools(result.featureId);
+    const late = await ctx.runMutation(confirm, { ...settling, total, pools });
+    assert(late.kind === "settled", "a late confirmation says what can pay");
+    return late.settled;
+  }
+
+  /** Charges what was reported, and gives the rest back. */
+  async release(ctx: MutationContext, args: Settling): Promise<Settled> {
+    assertSettling(args, [], "reservations.release");
+    return await ctx.runMutation(this.component.reservations.release, args);
+  }
+
+  /** A customer's open reservations, by id. */
+  async list(ctx: QueryContext, args: { customerId: string } & PageArgs) {
+    assertCustomerPage(args, [], "reservations.list");
+    return await ctx.runQuery(this.component.reservations.list, args);
+  }
+
+  private handle(ctx: MutationContext, settling: Settling, expiresAt: number): Reservation {
+    return {
+      reservationId: settling.reservationId,
+      allowed: true,
+      refusal: null,
+      expiresAt,
+      report: async (total) => await this.report(ctx, { ...settling, total }),
+      extend: async (more) => await this.extend(ctx, { ...more, ...settling }),
+      confirm: async (...total) =>
+        await this.confirm(ctx, { ...settling, ...(total.length > 0 && { value: total[0] }) }),
+      release: async () => await this.release(ctx, settling),
+    };
+  }
+}
+
+function refused(refusal: CheckAnswer): Reservation {
+  const nothingHeld = async (): Promise<never> => {
+    throw tallyError(
+      "reservation_not_found",
+      "Nothing is held: the reservation was refused. Look at `allowed` first.",
+    );
+  };
+  return {
+    reservationId: null,
+    allowed: false,
+    refusal,
+    expiresAt: null,
+    report: nothingHeld,
+    extend: nothingHeld,
+    confirm: nothingHeld,
+    release: nothingHeld,
+  };
+}
+
+function assertSettling(args: Settling, own: readonly string[], verb: string): void {
+  assertKeys(args, ["customerId", "reservationId", ...own], verb);
+  assertId(args.customerId, "customerId");
+  assertId(args.reservationId, "reservationId");
+}

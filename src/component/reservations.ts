@@ -1,0 +1,389 @@
+/** Amounts drawn ahead of a use whose extent is not known yet, until they are settled. */
+import { v, type Infer } from "convex/values";
+import { answer, decisionValidator, summarize } from "../core/answers.js";
+import { exact, nearest } from "../core/amounts.js";
+import { askedFeature, draw, type Draw } from "../core/draws.js";
+import { shown, tallyError, type TallyError } from "../core/errors.js";
+import { restore } from "../core/refunds.js";
+import { internal } from "./_generated/api.js";
+import type { Doc } from "./_generated/dataModel.js";
+import { internalMutation, mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
+import { hasBudget } from "./budget.js";
+import { pageArgs, pageOf } from "./cursors.js";
+import { provisionValidator, storeBeginning } from "./customers.js";
+import { findEvent, lateKey } from "./events.js";
+import { poolsValidator, propertyValidator } from "./schema.js";
+import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
+import { askFields, beginningOf, WorkingRows } from "./workingRows.js";
+
+/** No hold lives longer, however often it is extended. */
+export const MAX_TTL_MS = 24 * 60 * 60 * 1000;
+
+const reserveArgs = v.object({
+  customerId: v.string(),
+  ...askFields,
+  /** Chosen by the caller, so that a repeat finds it; made here otherwise. */
+  reservationId: v.optional(v.string()),
+  ttlMs: v.number(),
+  properties: v.optional(v.record(v.string(), propertyValidator)),
+  provision: v.optional(provisionValidator),
+});
+
+const heldFields = {
+  reservationId: v.string(),
+  /** Units held. */
+  value: v.number(),
+  expiresAt: v.number(),
+};
+
+/** Draws all of `units` now, or nothing. The draws are in the balance at once: nobody else can have them. */
+export const reserve = mutation({
+  args: reserveArgs.fields,
+  returns: v.union(
+    v.object({ kind: v.literal("unknown_customer") }),
+    v.object({ kind: v.literal("refused"), decision: decisionValidator }),
+    v.object({ kind: v.literal("held"), ...heldFields, replayed: v.boolean() }),
+  ),
+  handler: async (ctx, args) => {
+    const { customerId, pools, entityId, units, provision, properties } = args;
+    const now = Date.now();
+    const repeated = await repeatOfHold(ctx, args);
+    if (repeated !== null) return { kind: "held" as const, ...held(repeated), replayed: true };
+
+    const beginning = await beginningOf(ctx, customerId, [args], provision, now);
+    const working = beginning
+      ? new WorkingRows(beginning.rows, now)
+      : await WorkingRows.load(ctx, customerId, [args], now);
+    if (working === null) return { kind: "unknown_customer" as const };
+    const ask = working.scope({ pools, entityId, units });
+    const outcome = draw(working.rows, ask, "reject");
+    if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
+    working.apply(outcome);
+    if (beginning !== null) await storeBeginning(ctx, beginning);
+    await working.save(ctx, customerId, beginning !== null);
+
+    const reservation = {
+      customerId,
+      reservationId: args.reservationId ?? newId(),
+      pools,
+      entityId,
+      value: units,
+      draws: outcome.draws,
+      ...(outcome.unlimited && { unlimited: true as const }),
+      expiresAt: now + args.ttlMs,
+      properties,
+    };
+    await ctx.db.insert("reservations", reservation);
+    return { kind: "held" as const, ...held(reservation), replayed: false };
+  },
+});
+
+function held({ reservationId, value, expiresAt }: Infer<typeof heldValidator>): Infer<typeof heldValidator> {
+  return { reservationId, value, expiresAt };
+}
+export const heldValidator = v.object(heldFields);
+
+/** The open hold that the call has made before. Throws `idempotency_conflict`, or `reservation_closed`. */
+async function repeatOfHold(
+  ctx: QueryCtx,
+  { customerId, reservationId, pools, entityId, units }: Infer<typeof reserveArgs>,
+): Promise<Doc<"reservations"> | null> {
+  if (reservationId === undefined) return null;
+  const open = await findReservation(ctx, customerId, reservationId);
+  if (open === null) {
+    if ((await findEvent(ctx, customerId, reservationId)) !== null) throw closed(reservationId);
+    return null;
+  }
+  const isSame =
+    askedFeature(open) === askedFeature({ pools }) && open.entityId === entityId && open.value === units;
+  if (isSame) return open;
+  throw tallyError(
+    "idempotency_conflict",
+    `The reservation ${shown(reservationId)} is open and holds something else (${open.value} of "${askedFeature(open)}"). Use a new id. Nothing was changed.`,
+    { reservationId },
+  );
+}
+
+const ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+/** 20 characters that no customer has had: more than a hundred bits. */
+function newId(): string {
+  const random = () => ID_ALPHABET[Math.floor(Math.random() * ID_ALPHABET.length)] ?? "0";
+  return `res_${Array.from({ length: 20 }, random).join("")}`;
+}
+
+/** Notes how much is used so far: what is charged if nobody settles the reservation. */
+export const report = mutation({
+  args: { customerId: v.string(), reservationId: v.string(), total: v.number() },
+  returns: v.null(),
+  handler: async (ctx, { customerId, reservationId, total }) => {
+    const reservation = await openReservation(ctx, customerId, reservationId);
+    await ctx.db.patch("reservations", reservation._id, { reported: total });
+    return null;
+  },
+});
+
+/** Holds more units, or longer: never beyond a day from its start. */
+export const extend = mutation({
+  args: {
+    customerId: v.string(),
+    reservationId: v.string(),
+    units: v.number(),
+    ttlMs: v.optional(v.number()),
+  },
+  returns: v.union(
+    v.object({ kind: v.literal("refused"), decision: decisionValidator }),
+    v.object({ kind: v.literal("held"), ...heldFields }),
+  ),
+  handler: async (ctx, { customerId, reservationId, units, ttlMs }) => {
+    const reservation = await openReservation(ctx, customerId, reservationId);
+    const now = Date.now();
+    const latest = reservation._creationTime + MAX_TTL_MS;
+    const expiresAt =
+      ttlMs === undefined
+        ? reservation.expiresAt
+        : Math.min(latest, Math.max(reservation.expiresAt, now + ttlMs));
+    const more = { value: reservation.value, draws: reservation.draws };
+    if (units > 0) {
+      const working = await WorkingRows.reload(ctx, customerId, reservation, now);
+      const ask = working.scope({ ...reservation, units });
+      const outcome = draw(working.rows, ask, "reject");
+      if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
+      working.apply(outcome);
+      await working.save(ctx, customerId, false);
+      more.value = nearest(exact(reservation.value).plus(units));
+      more.draws = [...reservation.draws, ...outcome.draws];
+    }
+    await ctx.db.patch("reservations", reservation._id, { ...more, expiresAt });
+    return { kind: "held" as const, ...held({ reservationId, value: more.value, expiresAt }) };
+  },
+});
+
+const settledValidator = v.object({
+  ...trackedValidator.fields,
+  /** It had expired: what came after that is charged with what was left. */
+  late: v.boolean(),
+  /** Units given back whose period was over: they came back to nobody. */
+  lapsed: v.number(),
+});
+type Settled = Infer<typeof settledValidator>;
+
+/**
+ * Settles a reservation at `total` units (those held, unless told): less goes back to the very
+ * grants that paid, the last first; more is charged as far as the balance goes, the rest is
+ * `uncovered`. A repeat is answered from the first time.
+ */
+export const confirm = mutation({
+  args: {
+    customerId: v.string(),
+    reservationId: v.string(),
+    total: v.optional(v.number()),
+    /** Of the feature, should it have expired: asked for by the answer `late`. */
+    pools: v.optional(poolsValidator),
+  },
+  returns: v.union(
+    v.object({ kind: v.literal("settled"), settled: settledValidator }),
+    v.object({ kind: v.literal("late"), featureId: v.string() }),
+  ),
+  handler: async (ctx, { customerId, reservationId, total, pools }) => {
+    const now = Date.now();
+    const reservation = await findReservation(ctx, customerId, reservationId);
+    if (reservation !== null) {
+      return {
+        kind: "settled" as const,
+        settled: await settle(ctx, reservation, total ?? reservation.value, now),
+      };
+    }
+    const event = await settledEvent(ctx, customerId, reservationId);
+    if (event.expired === true) return await confirmLate(ctx, event, total, pools, now);
+    if (total !== undefined && total !== event.value) throw closed(reservationId);
+    return { kind: "settled" as const, settled: { ...replayed(event), late: false, lapsed: 0 } };
+  },
+});
+
+/** Ends a reservation: what was reported is charged, the rest goes back. */
+export const release = mutation({
+  args: { customerId: v.string(), reservationId: v.string() },
+  returns: settledValidator,
+  handler: async (ctx, { customerId, reservationId }) => {
+    const reservation = await findReservation(ctx, customerId, reservationId);
+    if (reservation !== null) return await settle(ctx, reservation, reservation.reported ?? 0, Date.now());
+    const event = await settledEvent(ctx, customerId, reservationId);
+    return { ...replayed(event), late: event.expired === true, lapsed: 0 };
+  },
+});
+
+async function settle(
+  ctx: MutationCtx,
+  reservation: Doc<"reservations">,
+  units: number,
+  now: number,
+  options: { expired?: true } = {},
+): Promise<Settled> {
+  const { customerId, reservationId, entityId, value, properties } = reservation;
+  const working = await WorkingRows.reload(ctx, customerId, reservation, now);
+  const scope = working.scope({ ...reservation, units: 0 });
+  const difference = exact(units).minus(value);
+  let [draws, uncovered, lapsed, unlimited]: [Draw[], number, number, boolean] = [
+    reservation.draws,
+    0,
+    0,
+    reservation.unlimited ?? false,
+  ];
+  if (difference.lt(0)) {
+    const restored = restore(
+      working.rows,
+      draws,
+      reservation._creationTime,
+      nearest(difference.neg()),
+      scope,
+    );
+    working.apply(restored);
+    ({ kept: draws, lapsed } = restored);
+  } else if (difference.gt(0)) {
+    const more = draw(working.rows, { ...scope, units: nearest(difference) }, "cap");
+    working.apply(more);
+    draws = [...draws, ...more.draws];
+    ({ uncovered } = more);
+    unlimited ||= more.unlimited;
+  }
+  await working.save(ctx, customerId, false);
+  await ctx.db.delete("reservations", reservation._id);
+  const use = {
+    customerId,
+    featureId: askedFeature(reservation),
+    entityId,
+    value: units,
+    key: reservationId,
+    properties,
+    ...options,
+  };
+  const tracked = await recordUse(ctx, use, { draws, uncovered, unlimited }, summarize(working.rows, scope));
+  return { ...tracked, late: now >= reservation.expiresAt, lapsed };
+}
+
+/** A hold that was swept has settled at what was reported; what it took beyond that is charged now. */
+async function confirmLate(
+  ctx: MutationCtx,
+  event: Doc<"events">,
+  units: number | undefined,
+  pools: Infer<typeof poolsValidator> | undefined,
+  now: number,
+): Promise<{ kind: "settled"; settled: Settled } | { kind: "late"; featureId: string }> {
+  const { customerId, entityId, featureId = "" } = event;
+  const key = lateKey(event.key ?? "");
+  const repeated = await findEvent(ctx, customerId, key);
+  const asLate = (tracked: Tracked) => ({
+    kind: "settled" as const,
+    settled: { ...tracked, late: true, lapsed: 0 },
+  });
+  if (repeated !== null) return asLate(replayed(repeated));
+  const owed = exact(units ?? event.value).minus(event.value);
+  if (owed.lte(0)) return asLate(replayed(event));
+  if (pools === undefined) return { kind: "late", featureId };
+  const working = await WorkingRows.reload(ctx, customerId, { pools, entityId }, now);
+  const ask = working.scope({ pools, entityId, units: nearest(owed) });
+  const outcome = draw(working.rows, ask, "cap");
+  working.apply(outcome);
+  await working.save(ctx, customerId, false);
+  const use = { customerId, featureId, entityId, value: ask.units, key, properties: event.properties };
+  return asLate(await recordUse(ctx, use, outcome, summarize(working.rows, ask)));
+}
+
+/** Reservations that nobody settled in time, each settled at what was last reported. */
+export const sweep = internalMutation({
+  args: {},
+  returns: v.object({ settled: v.number(), done: v.boolean() }),
+  handler: async (ctx) => {
+    const now = Date.now();
+    let settled = 0;
+    while (await hasBudget(ctx)) {
+      const due = await ctx.db
+        .query("reservations")
+        .withIndex("by_expiry", (q) => q.gt("expiresAt", 0).lte("expiresAt", now))
+        .take(SWEEP_BATCH);
+      for (const reservation of due) {
+        await settle(ctx, reservation, reservation.reported ?? 0, now, { expired: true });
+      }
+      settled += due.length;
+      if (due.length < SWEEP_BATCH) return { settled, done: true };
+    }
+    await ctx.scheduler.runAfter(0, internal.reservations.sweep, {});
+    return { settled, done: false };
+  },
+});
+const SWEEP_BATCH = 16;
+
+const listedValidator = v.object({
+  ...heldFields,
+  featureId: v.string(),
+  entityId: v.optional(v.string()),
+  reported: v.optional(v.number()),
+  createdAt: v.number(),
+});
+
+/** A customer's open reservations, by id. */
+export const list = query({
+  args: { customerId: v.string(), ...pageArgs },
+  returns: v.object({ page: v.array(listedValidator), cursor: v.union(v.string(), v.null()) }),
+  handler: async (ctx, { customerId, ...args }) => {
+    const from = { table: "reservations", index: "by_reservation", prefix: [customerId] } as const;
+    const { page, cursor } = await pageOf(ctx, { ...from, prefix: [...from.prefix] }, args);
+    return {
+      page: page.map((open) => ({
+        ...held(open),
+        featureId: askedFeature(open),
+        entityId: open.entityId,
+        reported: open.reported,
+        createdAt: open._creationTime,
+      })),
+      cursor,
+    };
+  },
+});
+
+async function findReservation(
+  ctx: QueryCtx,
+  customerId: string,
+  reservationId: string,
+): Promise<Doc<"reservations"> | null> {
+  return await ctx.db
+    .query("reservations")
+    .withIndex("by_reservation", (q) => q.eq("customerId", customerId).eq("reservationId", reservationId))
+    .unique();
+}
+
+/** Throws `reservation_not_found`, or `reservation_closed`. */
+async function openReservation(
+  ctx: QueryCtx,
+  customerId: string,
+  reservationId: string,
+): Promise<Doc<"reservations">> {
+  const reservation = await findReservation(ctx, customerId, reservationId);
+  if (reservation !== null) return reservation;
+  await settledEvent(ctx, customerId, reservationId);
+  throw closed(reservationId);
+}
+
+/** The event that a settled reservation has left. Throws `reservation_not_found`. */
+async function settledEvent(
+  ctx: QueryCtx,
+  customerId: string,
+  reservationId: string,
+): Promise<Doc<"events">> {
+  const event = await findEvent(ctx, customerId, reservationId);
+  if (event !== null) return event;
+  throw tallyError(
+    "reservation_not_found",
+    `Customer ${shown(customerId)} has no reservation ${shown(reservationId)}. Nothing was changed.`,
+    { reservationId },
+  );
+}
+
+function closed(reservationId: string): TallyError {
+  return tallyError(
+    "reservation_closed",
+    `The reservation ${shown(reservationId)} is settled already, at another amount. Nothing was changed.`,
+    { reservationId },
+  );
+}

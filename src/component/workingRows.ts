@@ -1,0 +1,118 @@
+/** The rows that one call reads and changes, all as of one instant, written at the end or not at all. */
+import { v, type Infer } from "convex/values";
+import { advanceAll, type ClosedPeriod } from "../core/advance.js";
+import type { MutationCtx, QueryCtx } from "./_generated/server.js";
+import { beginCustomer, findCustomer, type Beginning, type Provision } from "./customers.js";
+import { poolsValidator } from "./schema.js";
+import { assertEntity, entityNotFound, loadRows, saveRows, type Row } from "./rows.js";
+
+export const askFields = {
+  /** The asked feature first, then the credit systems that can pay for it. */
+  pools: poolsValidator,
+  entityId: v.optional(v.string()),
+  units: v.number(),
+};
+
+export interface AskArgs {
+  pools: Infer<typeof poolsValidator>;
+  entityId?: string;
+  units: number;
+}
+
+export class WorkingRows {
+  rows: Row[];
+  readonly now: number;
+  private readonly closed: ClosedPeriod[];
+  private readonly changed = new Set<string>();
+
+  constructor(stored: Row[], at: number) {
+    const advanced = advanceAll(stored, at);
+    this.rows = advanced.rows;
+    this.now = advanced.now;
+    this.closed = advanced.closed;
+  }
+
+  /** Null if the customer is not known. Throws `entity_not_found`. */
+  static async load(
+    ctx: QueryCtx,
+    customerId: string,
+    asks: readonly Omit<AskArgs, "units">[],
+    at: number,
+  ): Promise<WorkingRows | null> {
+    const rows = await distinctRows(ctx, customerId, asks);
+    if (rows.length === 0 && (await findCustomer(ctx, customerId)) === null) return null;
+    // An entity with a row of its own is known; another is looked up.
+    const unseen = new Set(asks.flatMap(({ entityId }) => entityId ?? []));
+    for (const { entityId } of rows) if (entityId !== undefined) unseen.delete(entityId);
+    for (const entityId of unseen) await assertEntity(ctx, customerId, entityId);
+    return new WorkingRows(rows, at);
+  }
+
+  /** As `load`, for what is held already: whoever held it was known. */
+  static async reload(
+    ctx: QueryCtx,
+    customerId: string,
+    ask: Omit<AskArgs, "units">,
+    at: number,
+  ): Promise<WorkingRows> {
+    return new WorkingRows(await distinctRows(ctx, customerId, [ask]), at);
+  }
+
+  /** The rows that an ask may look at are the working rows; its instant is theirs. */
+  scope({ pools, entityId, units }: AskArgs) {
+    return { pools, entityId, units, now: this.now };
+  }
+
+  /** Takes over rows that a rule has changed: the same rows, in the same order. */
+  apply({ rows }: { rows: Row[] }): void {
+    for (const [index, row] of rows.entries()) {
+      if (hasMoved(this.rows[index], row)) this.changed.add(rowKey(row));
+    }
+    this.rows = rows;
+  }
+
+  /** Stores the rows that have moved; a row that only time has changed is left to its next use. */
+  async save(ctx: MutationCtx, customerId: string, all: boolean): Promise<void> {
+    const changed = all ? this.rows : this.rows.filter((row) => this.changed.has(rowKey(row)));
+    const closed = this.closed.filter((period) => changed.some((row) => rowKey(row) === rowKey(period)));
+    await saveRows(ctx, customerId, changed, closed);
+  }
+}
+
+async function distinctRows(
+  ctx: QueryCtx,
+  customerId: string,
+  asks: readonly Omit<AskArgs, "units">[],
+): Promise<Row[]> {
+  const loaded = (await Promise.all(asks.map((ask) => loadRows(ctx, customerId, ask)))).flat();
+  return [...new Map(loaded.map((row) => [rowKey(row), row])).values()];
+}
+
+const rowKey = ({ featureId, entityId }: { featureId: string; entityId?: string }) =>
+  JSON.stringify([featureId, entityId]);
+
+/** Whether anything was taken from a row, given back to it or counted in it. */
+function hasMoved(before: Row | undefined, after: Row): boolean {
+  const counters = (row: Row | undefined) => [
+    ...(row?.grants ?? []).map(({ id, used }) => [id, used]),
+    ...(row?.limits ?? []).map(({ used }) => used),
+  ];
+  return JSON.stringify(counters(before)) !== JSON.stringify(counters(after));
+}
+
+/** The customer's beginning, if this is it. He has no entities then. */
+export async function beginningOf(
+  ctx: QueryCtx,
+  customerId: string,
+  asks: readonly AskArgs[],
+  provision: Provision | undefined,
+  now: number,
+): Promise<Beginning | null> {
+  if (provision === undefined || (await findCustomer(ctx, customerId)) !== null) return null;
+  refuseEntities(customerId, asks);
+  return beginCustomer(customerId, provision, now);
+}
+
+export function refuseEntities(customerId: string, asks: readonly AskArgs[]): void {
+  for (const { entityId } of asks) if (entityId !== undefined) throw entityNotFound(customerId, entityId);
+}

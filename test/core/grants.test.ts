@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import { MAX_GRANTS } from "../../src/core/balances.js";
+import { addGrant, topUp } from "../../src/core/grants.js";
+import { FEB_28, grant, JAN_31, MAR_31, messages, monthly, refusal, row, used } from "./fixtures.js";
+
+describe("adding a grant", () => {
+  const full = messages(...Array.from({ length: 64 }, (_, n) => grant(`g${n}`, { priority: n })));
+
+  test("puts it last and leaves the balance given as it is", () => {
+    const before = messages(grant("a"));
+    expect(addGrant(before, grant("b")).grants.map(({ id }) => id)).toEqual(["a", "b"]);
+    expect(before.grants).toHaveLength(1);
+  });
+
+  test("fits 64 of them", () => {
+    const nearlyFull = messages(...full.grants.slice(1));
+    expect(addGrant(nearlyFull, grant("last")).grants).toHaveLength(64);
+    expect(MAX_GRANTS).toBe(64);
+  });
+
+  test("refuses a 65th", () => {
+    expect(refusal(() => addGrant(full, grant("last")))).toMatchObject({
+      kind: "too_many_grants",
+      featureId: "messages",
+    });
+  });
+
+  test("merges a top-up where no 65th would fit", () => {
+    expect(topUp(full, grant("more", { priority: 63 })).grantId).toBe("g63");
+  });
+});
+
+describe("a top-up", () => {
+  test("merges into a grant of equal terms, whatever its age", () => {
+    const { balance, grantId } = topUp(
+      messages(grant("a", { granted: 50.1, used: 20 })),
+      grant("b", { granted: 25.2, createdAt: MAR_31 }),
+    );
+    expect(grantId).toBe("a");
+    expect(balance.grants).toEqual([grant("a", { granted: 75.3, used: 20 })]);
+  });
+
+  test("merges into a grant that is used up to the last", () => {
+    expect(topUp(messages(grant("a", { used: 100 })), grant("b")).grantId).toBe("a");
+  });
+
+  test("does not pay what another grant is overdrawn", () => {
+    const { balance, grantId } = topUp(messages(grant("a", { used: 101 })), grant("b"));
+    expect(grantId).toBe("b");
+    expect(used([balance])).toEqual({ a: 101, b: 0 });
+  });
+
+  test("does not merge into a grant that was set above what it granted", () => {
+    expect(topUp(messages(grant("a", { used: -1 })), grant("b")).grantId).toBe("b");
+  });
+
+  test.each([
+    ["source", { source: "gift" }],
+    ["expiry", { expiresAt: MAR_31 }],
+    ["start", { startsAt: MAR_31 }],
+    ["priority", { priority: 1 }],
+    ["reset", { reset: monthly }],
+    ["plan", { planId: "pro" }],
+  ])("of another %s stays a grant of its own", (_, terms) => {
+    const { balance, grantId } = topUp(messages(grant("a")), grant("b", terms));
+    expect(grantId).toBe("b");
+    expect(balance.grants.map(({ granted }) => granted)).toEqual([100, 100]);
+  });
+
+  test("finds its equal among others", () => {
+    const before = messages(grant("a", { source: "gift" }), grant("b"), grant("c", { priority: 1 }));
+    const { balance, grantId } = topUp(before, grant("d"));
+    expect(grantId).toBe("b");
+    expect(balance.grants.map(({ granted }) => granted)).toEqual([100, 200, 100]);
+  });
+
+  test("compares terms and not the order in which they are written", () => {
+    const stored = messages({ ...grant("a"), planId: "pro", priority: 1, expiresAt: MAR_31 });
+    const fresh = { ...grant("b"), expiresAt: MAR_31, priority: 1, planId: "pro" };
+    expect(topUp(stored, fresh).grantId).toBe("a");
+  });
+
+  test("beyond the largest amount is refused", () => {
+    const before = messages(grant("a", { granted: 9_007_199_254_740_991 }));
+    expect(refusal(() => topUp(before, grant("b", { granted: 1 }))).kind).toBe("invalid_amount");
+  });
+
+  test("compares what is within them, whatever its order", () => {
+    const { interval, count, anchor, nextAt } = monthly;
+    const stored = messages(grant("a", { reset: { nextAt, anchor, count, interval } }));
+    expect(topUp(stored, grant("b", { reset: monthly })).grantId).toBe("a");
+  });
+
+  test("pays carried debt at once", () => {
+    const before = messages(grant("a", { used: 150, carry: true }));
+    const { balance, grantId } = topUp(before, grant("b", { source: "gift" }));
+    expect(grantId).toBe("b");
+    expect(used([balance])).toEqual({ a: 100, b: 50 });
+  });
+
+  test("pays carried debt where it merges, too", () => {
+    const before = messages(
+      grant("a", { used: 350, carry: true }),
+      grant("b", { source: "gift", used: 100 }),
+    );
+    const { balance } = topUp(before, grant("c", { source: "gift", createdAt: MAR_31 }));
+    expect(used([balance])).toEqual({ a: 250, b: 200 });
+  });
+
+  test("that starts later pays nothing yet, and nothing before the balance was last written", () => {
+    const owing = row("messages", [grant("a", { used: 150, carry: true })], { advancedAt: FEB_28 });
+    const later = grant("b", { source: "gift", startsAt: MAR_31 });
+    expect(used([topUp(owing, later).balance])).toEqual({ a: 150, b: 0 });
+    const begun = grant("b", { source: "gift", startsAt: FEB_28, createdAt: JAN_31 });
+    expect(used([topUp(owing, begun).balance])).toEqual({ a: 100, b: 50 });
+  });
+
+  test("leaves the balance given as it is", () => {
+    const before = messages(grant("a"));
+    topUp(before, grant("b"));
+    expect(before.grants).toEqual([grant("a")]);
+  });
+});

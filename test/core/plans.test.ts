@@ -1,0 +1,341 @@
+import { describe, expect, test } from "vitest";
+import type { Grant } from "../../src/core/balances.js";
+import type { Item, Plan } from "../../src/core/catalog.js";
+import {
+  changeGrants,
+  grantOf,
+  grantsOf,
+  isTopUp,
+  isUpgrade,
+  startingBalances,
+  type GrantChange,
+} from "../../src/core/plans.js";
+import {
+  APR_30,
+  DAY,
+  FEB_28,
+  grant,
+  JAN_31,
+  limit,
+  MAR_31,
+  MAY_31,
+  messages,
+  monthly,
+  refusal,
+  row,
+  usageBased,
+  used,
+} from "./fixtures.js";
+
+const everyMonth = { interval: "month", count: 1 } as const;
+
+function item(fields: Partial<Item> = {}): Item {
+  return { featureId: "messages", included: 100, unlimited: false, consumable: true, reset: null, ...fields };
+}
+
+function plan(fields: Partial<Plan> = {}): Plan {
+  return {
+    id: "pro",
+    name: "Pro",
+    group: "",
+    addOn: false,
+    autoEnable: false,
+    price: null,
+    items: [],
+    archived: false,
+    ...fields,
+  };
+}
+
+/** Ids are g1, g2 … */
+function starting(fields: { now?: number; anchor?: number } = {}) {
+  let last = 0;
+  return { source: "s1", now: JAN_31, anchor: JAN_31, nextGrantId: () => `g${++last}`, ...fields };
+}
+
+const byUse: NonNullable<Item["price"]> = {
+  tiers: [{ to: "inf", amount: 1 }],
+  tierBehavior: "graduated",
+  billingUnits: 1,
+  billingMethod: "usage_based",
+  every: everyMonth,
+};
+
+describe("the grant of an item", () => {
+  test("is what the item includes, unused", () => {
+    expect(grantOf(plan(), item(), starting())).toEqual({
+      id: "g1",
+      source: "s1",
+      planId: "pro",
+      granted: 100,
+      used: 0,
+      createdAt: JAN_31,
+    });
+  });
+
+  test("resets at the boundaries of the anchor, for the first time after now", () => {
+    const { reset } = grantOf(plan(), item({ reset: everyMonth }), starting({ now: MAR_31 }));
+    expect(reset).toEqual({ interval: "month", count: 1, anchor: JAN_31, nextAt: APR_30 });
+  });
+
+  test("is marked as an add-on's, unlimited, prepaid, or one that rolls over", () => {
+    const made = (changed: Partial<Plan>, fields: Partial<Item>): Partial<Grant> =>
+      grantOf(plan(changed), item(fields), starting());
+    expect(made({ addOn: true }, {}).addOn).toBe(true);
+    expect(made({}, { unlimited: true, included: 0 })).toMatchObject({ unlimited: true, granted: 0 });
+    expect(made({}, { price: { ...byUse, billingMethod: "prepaid" } })).toMatchObject({ prepaid: true });
+    expect(made({}, { price: { ...byUse, billingMethod: "prepaid" } })).not.toHaveProperty("overage");
+    expect(made({}, { rollover: { max: 5 } }).rollover).toEqual({ max: 5 });
+  });
+
+  test("that is charged by use may go beyond what is included, at the item's price", () => {
+    const price = { tiers: byUse.tiers, tierBehavior: "graduated", billingUnits: 1 };
+    const made = grantOf(plan(), item({ price: byUse }), starting());
+    expect(made.overage).toEqual({ price });
+    expect(made).not.toHaveProperty("prepaid");
+    expect(grantOf(plan(), item({ price: { ...byUse, maxPurchase: 50 } }), starting()).overage).toEqual({
+      price,
+      max: 50,
+    });
+  });
+});
+
+test("a plan grants the customer its items, but for those that each entity gets", () => {
+  const items = [item(), item({ featureId: "tokens", entityFeatureId: "seats" }), item({ featureId: "sso" })];
+  const granted = grantsOf(plan({ items }), starting());
+  expect(granted.map((each) => [each.item.featureId, each.grant.id])).toEqual([
+    ["messages", "g1"],
+    ["sso", "g2"],
+  ]);
+});
+
+test("a customer begins with one balance for each feature of his plans", () => {
+  const plans = [
+    plan({ id: "free", items: [item(), item({ featureId: "tokens" })] }),
+    plan({ id: "gift", items: [item({ included: 5 })] }),
+  ];
+  const balances = startingBalances(plans, starting(), ({ id }) => `s-${id}`);
+  expect(balances.map(({ featureId, advancedAt }) => [featureId, advancedAt])).toEqual([
+    ["messages", JAN_31],
+    ["tokens", JAN_31],
+  ]);
+  expect(balances[0]?.grants.map(({ id, source, granted }) => [id, source, granted])).toEqual([
+    ["g1", "s-free", 100],
+    ["g3", "s-gift", 5],
+  ]);
+});
+
+describe("a top-up", () => {
+  const once = { amount: 5, every: null };
+
+  test("is a plan that is paid once and never resets", () => {
+    expect(isTopUp(plan({ price: once, items: [item()] }))).toBe(true);
+  });
+
+  test("is no plan that is free, paid again, or resets", () => {
+    expect(isTopUp(plan({ items: [item()] }))).toBe(false);
+    expect(isTopUp(plan({ price: { amount: 5, every: everyMonth }, items: [item()] }))).toBe(false);
+    expect(isTopUp(plan({ price: once, items: [item(), item({ reset: everyMonth })] }))).toBe(false);
+  });
+});
+
+describe("an upgrade", () => {
+  const costing = (amount: number) => plan({ price: { amount, every: everyMonth } });
+
+  test("costs more than every plan that it replaces", () => {
+    expect(isUpgrade(costing(20), [plan()])).toBe(true);
+    expect(isUpgrade(costing(20), [costing(10), costing(19.99)])).toBe(true);
+    expect(isUpgrade(costing(20), [costing(10), costing(20)])).toBe(false);
+    expect(isUpgrade(costing(20), [costing(30)])).toBe(false);
+  });
+
+  test("is no change between free plans", () => {
+    expect(isUpgrade(plan(), [plan()])).toBe(false);
+  });
+
+  test("is what replaces nothing", () => {
+    expect(isUpgrade(plan(), [])).toBe(true);
+  });
+});
+
+const change = (fields: Partial<GrantChange> = {}): GrantChange => ({
+  ending: new Set(["old"]),
+  incoming: [grant("new", { source: "new" })],
+  keepsUsage: false,
+  now: JAN_31 + DAY,
+  ...fields,
+});
+const old = (id: string, fields: Partial<Grant> = {}) => grant(id, { source: "old", ...fields });
+
+describe("changing plans", () => {
+  test("ends the grants of the old one and adds those of the new", () => {
+    const { balance } = changeGrants(
+      messages(old("a"), grant("gift", { source: "gift" }), old("b")),
+      change(),
+    );
+    expect(balance.grants).toEqual([grant("gift", { source: "gift" }), grant("new", { source: "new" })]);
+  });
+
+  test("leaves what is in the row besides as it is", () => {
+    const before = row("messages", [old("a")], { limits: [limit(5, { used: 3 })], entityId: "seat" });
+    expect(changeGrants(before, change()).balance).toEqual({
+      ...before,
+      grants: [grant("new", { source: "new" })],
+    });
+  });
+
+  test("can end grants without adding any", () => {
+    expect(
+      changeGrants(messages(old("a", { used: 5 })), change({ incoming: [], keepsUsage: true })).balance
+        .grants,
+    ).toEqual([]);
+  });
+
+  test("refuses more grants than a row holds", () => {
+    const full = messages(...Array.from({ length: 64 }, (_, n) => grant(`g${n}`)));
+    expect(refusal(() => changeGrants(full, change())).kind).toBe("too_many_grants");
+  });
+});
+
+describe("what was used", () => {
+  const keeping = (incoming: Grant[], ...before: Grant[]) =>
+    used([changeGrants(messages(...before), change({ incoming, keepsUsage: true })).balance]);
+
+  test("is forgotten where the change was paid for", () => {
+    expect(used([changeGrants(messages(old("a", { used: 70 })), change()).balance])).toEqual({ new: 0 });
+  });
+
+  test("counts against the new grant where it was not", () => {
+    expect(keeping([grant("new")], old("a", { used: 70 }))).toEqual({ new: 70 });
+  });
+
+  test("of all that ends is counted together, exactly", () => {
+    expect(keeping([grant("new")], old("a", { used: 0.1 }), old("b", { used: 0.2 }))).toEqual({ new: 0.3 });
+  });
+
+  test("fills each new grant before the next, and the first takes what is beyond all", () => {
+    const incoming = [grant("x", { granted: 50 }), grant("y", { granted: 30 })];
+    expect(keeping(incoming, old("a", { used: 70 }))).toEqual({ x: 50, y: 20 });
+    expect(keeping(incoming, old("a", { used: 95 }))).toEqual({ x: 65, y: 30 });
+  });
+
+  test("is all counted by a new grant that is unlimited", () => {
+    const incoming = [grant("x", { granted: 0, unlimited: true }), grant("y", { granted: 30 })];
+    expect(keeping(incoming, old("a", { used: 95 }))).toEqual({ x: 95, y: 0 });
+  });
+
+  test("of other sources stays where it is", () => {
+    expect(keeping([grant("new")], old("a", { used: 5 }), grant("gift", { used: 7 }))).toEqual({
+      gift: 7,
+      new: 5,
+    });
+  });
+
+  test("does not raise a new grant where the old one had been raised by hand", () => {
+    expect(keeping([grant("new")], old("a", { used: -20 }), old("b", { used: 5 }))).toEqual({ new: 5 });
+  });
+
+  test("of rollovers is not counted: they were had besides", () => {
+    expect(keeping([grant("new")], old("a", { used: 5 }), old("r", { used: 50, rolledFrom: "a" }))).toEqual({
+      new: 5,
+    });
+  });
+
+  test("of what had not begun is not counted", () => {
+    expect(keeping([grant("new")], old("a", { used: 5, startsAt: FEB_28 }))).toEqual({ new: 0 });
+  });
+
+  test("leaves the new grants given as they are", () => {
+    const incoming = [Object.freeze(grant("new"))];
+    expect(keeping(incoming, old("a", { used: 70 }))).toEqual({ new: 70 });
+    expect(incoming).toEqual([grant("new")]);
+  });
+});
+
+describe("a priced period", () => {
+  const owing = old("a", { used: 130, reset: monthly, overage: usageBased });
+
+  test("closes with the plan", () => {
+    expect(changeGrants(messages(owing), change()).closed).toEqual([
+      {
+        grantId: "a",
+        source: "old",
+        featureId: "messages",
+        from: JAN_31,
+        to: JAN_31 + DAY,
+        overage: 30,
+        amount: 30,
+      },
+    ]);
+  });
+
+  test("that is charged is not counted again in the new plan", () => {
+    expect(used([changeGrants(messages(owing), change({ keepsUsage: true })).balance])).toEqual({ new: 100 });
+  });
+
+  test("of another plan goes on", () => {
+    const other = grant("b", { source: "other", used: 130, overage: usageBased });
+    expect(changeGrants(messages(other), change()).closed).toEqual([]);
+  });
+});
+
+describe("rollovers", () => {
+  const r = (id: string, fields: Partial<Grant> = {}) =>
+    old(id, { rolledFrom: "a", expiresAt: MAY_31, ...fields });
+  const heirs = [
+    grant("x", { source: "new" }),
+    grant("y", { source: "new", rollover: { max: 600, months: 2 } }),
+  ];
+
+  test("move to the first new grant that rolls over", () => {
+    const before = messages(old("a"), r("r", { granted: 50, used: 20 }));
+    expect(changeGrants(before, change({ incoming: heirs })).balance.grants).toEqual([
+      ...heirs,
+      r("r", { granted: 50, used: 20, source: "new", rolledFrom: "y" }),
+    ]);
+  });
+
+  test("are capped by its terms, the soonest to expire first", () => {
+    const before = messages(
+      old("a"),
+      r("late", { granted: 500 }),
+      r("soon", { granted: 500, expiresAt: APR_30 }),
+    );
+    const { grants } = changeGrants(before, change({ incoming: heirs })).balance;
+    expect(grants.map(({ id, granted }) => [id, granted])).toEqual([
+      ["x", 100],
+      ["y", 100],
+      ["late", 500],
+      ["soon", 100],
+    ]);
+  });
+
+  test("of which nothing is left are dropped", () => {
+    const before = messages(old("a"), r("r", { granted: 50, used: 50 }));
+    expect(changeGrants(before, change({ incoming: heirs })).balance.grants).toEqual(heirs);
+  });
+
+  test("are dropped where the new plan rolls nothing over", () => {
+    const before = messages(old("a"), r("r"));
+    expect(changeGrants(before, change()).balance.grants.map(({ id }) => id)).toEqual(["new"]);
+  });
+
+  test("of other plans stay", () => {
+    const before = messages(
+      grant("b", { source: "other" }),
+      grant("r", { source: "other", rolledFrom: "b" }),
+      old("a"),
+    );
+    expect(changeGrants(before, change({ incoming: heirs })).balance.grants.map(({ id }) => id)).toEqual([
+      "b",
+      "r",
+      "x",
+      "y",
+    ]);
+  });
+});
+
+test("a carried debt is paid from what a new plan brings", () => {
+  const before = messages(grant("debt", { source: "gift", used: 130, carry: true }));
+  expect(used([changeGrants(before, change({ now: MAR_31 })).balance])).toEqual({ debt: 100, new: 30 });
+});

@@ -1,0 +1,115 @@
+/** The catalog of a case's setup, made with the builders that apps use. */
+import {
+  defineCatalog,
+  feature,
+  item,
+  plan,
+  type Catalog,
+  type FeatureDefinition,
+  type ItemDefinition,
+  type PlanDefinition,
+} from "../../src/client/index.js";
+import type { Case, ItemSetup, Operation, PlanSetup, Setup } from "./cases.js";
+
+/** What entities are of, where a case does not say. */
+const SEATS = "seats";
+
+/** `reversed`: the grants of each plan are created the other way round. */
+export function catalogOf({ setup, ops }: Case, reversed: boolean): Catalog {
+  const prices = pricesOf(setup, ops);
+  const plans = (setup.plans ?? []).map((each) => planOf(each, prices.get(each.id), reversed));
+  return defineCatalog({ features: featuresOf(setup), plans });
+}
+
+/** The feature that a case's entities are counted by. */
+export function entityFeatureOf(setup: Setup): string {
+  const named = (setup.plans ?? []).flatMap(({ items }) => items.flatMap((each) => each.per ?? []));
+  return named[0] ?? SEATS;
+}
+
+function featuresOf(setup: Setup): FeatureDefinition[] {
+  const defined = Object.entries(setup.features ?? {}).map(([id, each]) => {
+    if (each.type === "boolean") return feature({ id, type: "boolean" });
+    if (each.type === "metered") {
+      const consumable = each.usage !== "non_consumable";
+      return feature({ id, type: "metered", consumable, eventNames: each.event_names ?? [] });
+    }
+    const creditSchema = Object.entries(each.schema ?? {}).map(([meteredFeatureId, creditAmount]) => ({
+      meteredFeatureId,
+      creditAmount,
+    }));
+    return feature({ id, type: "credit_system", creditSchema });
+  });
+  return [...defined, ...impliedFeatures(setup)];
+}
+
+/** Cases leave out features that they name and do not use: what credits also buy, and what entities are. */
+function impliedFeatures(setup: Setup): FeatureDefinition[] {
+  const known = new Set(Object.keys(setup.features ?? {}));
+  const bought = Object.values(setup.features ?? {}).flatMap(({ schema }) => Object.keys(schema ?? {}));
+  const held = (setup.entities ?? []).length > 0 ? [entityFeatureOf(setup)] : [];
+  const perEntity = (setup.plans ?? []).flatMap(({ items }) => items.flatMap((each) => each.per ?? []));
+  const implied = [
+    ...bought.map((id) => feature({ id, type: "metered" })),
+    ...[...held, ...perEntity].map((id) => feature({ id, type: "metered", consumable: false })),
+  ];
+  return implied.filter(({ id }) => !known.has(id) && known.add(id));
+}
+
+/**
+ * Cases leave out what plans cost. A plan that replaces another at once costs more: Autumn's own
+ * tests price them so, and a cheaper plan would wait for the end of the period.
+ */
+function pricesOf(setup: Setup, ops: readonly Operation[]): Map<string, number> {
+  const prices = new Map((setup.attach ?? []).map(({ plan: id }) => [id, 0]));
+  for (const operation of ops) {
+    if (operation.op !== "attach" || operation.replaces === undefined) continue;
+    if (!prices.has(operation.plan)) {
+      prices.set(operation.plan, (prices.get(operation.replaces) ?? 0) + 10);
+    }
+  }
+  return prices;
+}
+
+function planOf({ id, items, add_on, group }: PlanSetup, price = 0, reversed: boolean): PlanDefinition {
+  const ordered = reversed ? [...items].reverse() : items;
+  return plan({
+    id,
+    ...(add_on !== undefined && { addOn: add_on }),
+    ...(group !== undefined && { group }),
+    ...(price > 0 && { price: { amount: price, interval: "month" } }),
+    items: ordered.map(itemOf),
+  });
+}
+
+function itemOf({ feature: featureId, included, unlimited, interval, per, ...rest }: ItemSetup): ItemDefinition {
+  const { interval_count: intervalCount, price, rollover } = rest;
+  const recurs = interval !== null && interval !== "one_off";
+  return item({
+    featureId,
+    ...(included !== null && { included }),
+    ...(unlimited !== undefined && { unlimited }),
+    ...(per !== undefined && { entityFeatureId: per }),
+    ...(recurs && { reset: { interval, intervalCount } }),
+    ...(price && {
+      price: {
+        amount: price.amount,
+        tiers: price.tiers?.map(({ to, amount, flat_amount }) => ({ to, amount, flatAmount: flat_amount })),
+        tierBehavior: price.behavior,
+        billingMethod: price.method,
+        billingUnits: price.units,
+        maxPurchase: price.max_purchase,
+        interval,
+        ...(recurs && { intervalCount }),
+      },
+    }),
+    ...(rollover && {
+      rollover: {
+        max: rollover.max,
+        maxPercentage: rollover.pct,
+        expiryDurationType: rollover.expiry,
+        expiryDurationLength: rollover.length,
+      },
+    }),
+  });
+}

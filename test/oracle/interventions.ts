@@ -1,0 +1,101 @@
+/**
+ * What no verb does, and a case asks for: makes something due now without any other time passing.
+ * Mounted inside the component, in these deployments only.
+ */
+import type { TestConvex } from "convex-test";
+import {
+  componentsGeneric,
+  type FunctionReference,
+  type GenericSchema,
+  type SchemaDefinition,
+} from "convex/server";
+import { v } from "convex/values";
+import { mutation, query, type MutationCtx } from "../../src/component/_generated/server.js";
+import type { Doc } from "../../src/component/_generated/dataModel.js";
+import { nextChangeAt, type Grant } from "../../src/core/balances.js";
+import { lastBoundary } from "../../src/core/periods.js";
+import tallyTest from "../../src/test.js";
+
+export type Modules = Record<string, () => Promise<unknown>>;
+
+/** Moves the periods of all grants, so that the last of `periods` boundaries is now. */
+const makeResetsDue = mutation({
+  args: { periods: v.number() },
+  returns: v.null(),
+  handler: async (ctx, { periods }) => {
+    const now = Date.now();
+    for (const row of await ctx.db.query("balances").collect()) {
+      const moved = new Set<number>();
+      const grants = row.grants.map((grant) => {
+        if (grant.reset === undefined) return grant;
+        moved.add(grant.reset.nextAt);
+        return { ...grant, reset: dueNow(grant.reset, now, periods) };
+      });
+      // A limit that is counted by the period of a grant begins anew with it.
+      const limits = row.limits?.map((limit) =>
+        moved.has(limit.nextAt) ? { ...limit, ...dueNow(limit, now, periods) } : limit,
+      );
+      await store(ctx, row, { grants, ...(limits && { limits }) });
+    }
+    return null;
+  },
+});
+
+function dueNow(reset: NonNullable<Grant["reset"]>, now: number, periods: number) {
+  const anchored = { interval: reset.interval, count: reset.count, anchor: now };
+  let nextAt = now;
+  for (let period = 1; period < periods; period++) nextAt = lastBoundary(anchored, nextAt - 1);
+  return { ...anchored, nextAt };
+}
+
+const expireGrant = mutation({
+  args: { grantId: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { grantId }) => {
+    for (const row of await ctx.db.query("balances").collect()) {
+      if (!row.grants.some(({ id }) => id === grantId)) continue;
+      const grants = row.grants.map((grant) =>
+        grant.id === grantId ? { ...grant, expiresAt: Date.now() } : grant,
+      );
+      await store(ctx, row, { grants });
+    }
+    return null;
+  },
+});
+
+async function store(
+  ctx: MutationCtx,
+  row: Doc<"balances">,
+  changed: Partial<Pick<Doc<"balances">, "grants" | "limits">>,
+): Promise<void> {
+  const next = { ...row, ...changed };
+  await ctx.db.patch("balances", row._id, { ...changed, nextChangeAt: nextChangeAt(next) });
+}
+
+/** The rows as they are stored, for what no answer tells: whose item a grant was, what a limit has counted. */
+const rows = query({
+  args: {},
+  handler: async (ctx) => await ctx.db.query("balances").collect(),
+});
+
+const interventions = { makeResetsDue, expireGrant, rows };
+
+interface Interventions {
+  makeResetsDue: FunctionReference<"mutation", "internal", { periods: number }, null>;
+  expireGrant: FunctionReference<"mutation", "internal", { grantId: string }, null>;
+  rows: FunctionReference<"query", "internal", Record<string, never>, Doc<"balances">[]>;
+}
+/** How a function of an app calls them. */
+export const intervene = (componentsGeneric() as unknown as { tally: { interventions: Interventions } }).tally
+  .interventions;
+
+/** Mounts the component, whose modules are `modules`, with the functions above. */
+export function registerWithInterventions(
+  t: TestConvex<SchemaDefinition<GenericSchema, boolean>>,
+  modules: Modules,
+): void {
+  t.registerComponent("tally", tallyTest.schema, {
+    ...modules,
+    "./component/interventions.ts": () => Promise.resolve(interventions),
+  });
+}
