@@ -2,7 +2,8 @@
 import { queryGeneric, type RegisteredQuery } from "convex/server";
 import { v, type ObjectType, type PropertyValidators } from "convex/values";
 import { assertId } from "../core/arguments.js";
-import type { Catalog, Plan } from "../core/catalog.js";
+import type { Catalog } from "../core/catalog.js";
+import type { Plan } from "../core/terms.js";
 import type { Summary } from "../core/answers.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import type { CheckAnswer } from "./answers.js";
@@ -76,7 +77,7 @@ export function browserApi<Scope extends PropertyValidators>(doors: Doors): Brow
       const identity = await identify(ctx, args);
       if (identity === null) return null;
       const { customerId, entityId, name, email } = identity;
-      const planIds = await currentPlans(ctx, component, catalog, customerId);
+      const planIds = await currentPlans(ctx, component, catalog, identity);
       return {
         customerId,
         ...(entityId !== undefined && { entityId }),
@@ -133,8 +134,7 @@ export function browserApi<Scope extends PropertyValidators>(doors: Doors): Brow
     args: scope,
     handler: async (ctx, args): Promise<PlanView[]> => {
       const identity = await identify(ctx, args);
-      const current =
-        identity === null ? [] : await currentPlans(ctx, component, catalog, identity.customerId);
+      const current = identity === null ? [] : await currentPlans(ctx, component, catalog, identity);
       return [...catalog.plans.values()]
         .filter((plan) => !plan.archived)
         .map((plan) => planView(plan, current));
@@ -147,12 +147,13 @@ async function currentPlans(
   ctx: QueryContext,
   component: ComponentApi,
   catalog: Catalog,
-  customerId: string,
+  { customerId, entityId }: Identity,
 ): Promise<string[]> {
   if ((await ctx.runQuery(component.customers.get, { customerId })) === null)
     return catalog.defaultPlans().map(({ id }) => id);
-  const active = await ctx.runQuery(component.subscriptions.active, { customerId });
-  return [...new Set(active.map(({ planId }) => planId))];
+  const active = await ctx.runQuery(component.subscriptions.held, { customerId, entityId });
+  const current = active.filter(({ status }) => status !== "scheduled");
+  return [...new Set(current.map(({ planId }) => planId))];
 }
 
 async function balancesOf(

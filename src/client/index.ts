@@ -1,11 +1,5 @@
-export {
-  defineCatalog,
-  Catalog,
-  type CatalogIds,
-  type Feature,
-  type Item,
-  type Plan,
-} from "../core/catalog.js";
+export type { Item, Plan } from "../core/terms.js";
+export { defineCatalog, Catalog, type CatalogIds, type Feature } from "../core/catalog.js";
 export {
   feature,
   featureItem,
@@ -33,6 +27,6 @@ export type { Provenance } from "./provenance.js";
 export type { RefundArgs } from "./refunds.js";
 export type { Reservation, ReserveArgs, Settled } from "./reservations.js";
 export type { ActionMeter } from "./meters.js";
-export type { AttachArgs } from "./subscriptions.js";
+export type { AttachArgs, PlanArgs, When } from "./subscriptions.js";
 export { Tally, type Owner, type TallyOptions } from "./tally.js";
 export type { MutationVerbs, QueryVerbs, Tracked } from "./verbs.js";

@@ -1,16 +1,40 @@
 import type { ComponentApi } from "../component/_generated/component.js";
-import { refuse } from "../core/arguments.js";
+import { assertAmount } from "../core/amounts.js";
+import { assertCount, assertFlag, assertId, assertKeys, asObject, refuse } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
+import type { Plan } from "../core/terms.js";
+import type { ItemDefinition } from "../core/definitions.js";
+import { shown, tallyError } from "../core/errors.js";
 import type { MutationContext, QueryContext } from "./contexts.js";
 import { assertCustomerPage, type PageArgs } from "./pages.js";
 import { assertOwned, type Provenance } from "./provenance.js";
 import { defaultPlans, versionOf } from "./versions.js";
 
-export interface AttachArgs<PlanId extends string = string> extends Provenance {
+export interface PlanArgs<PlanId extends string = string> extends Provenance {
   customerId: string;
   planId: PlanId;
-  /** Gives the plan to one part of the customer. */
+  /** The part of the customer that has (or is to have) the plan for itself. */
   entityId?: string;
+}
+
+/** Now, or when the current plan's period ends. */
+export type When = "now" | "period_end";
+
+export interface AttachArgs<PlanId extends string = string> extends PlanArgs<PlanId> {
+  /** Now, unless told. */
+  when?: When;
+  /** Units bought in advance, by feature: what is included is among them, and they come in whole packs. */
+  quantities?: Record<string, number>;
+  /** Other items than the plan's, for this customer. */
+  items?: readonly ItemDefinition[];
+  /** The plan's own trial, or one of another length; once for a customer (and a fingerprint) and plan. */
+  trial?: boolean | { length: number; unit: "day" | "month" | "year" };
+  /** What the app knows a person by, whatever his accounts. */
+  fingerprint?: string;
+  /** What was used counts against the new plan, though it costs more. */
+  carryOverUsages?: boolean;
+  /** What is left stays until it would have reset; what is owed counts against the new plan. */
+  carryOverBalances?: boolean;
 }
 
 /** Refuses a literal id that the catalog does not have. */
@@ -19,6 +43,18 @@ export type KnownPlan<Given extends string, Ids extends string> = string extends
   : [Given] extends [Ids]
     ? unknown
     : { planId: Ids };
+
+const WHEN = ["now", "period_end"];
+const ATTACH_OPTIONS = [
+  "planId",
+  "when",
+  "quantities",
+  "items",
+  "trial",
+  "fingerprint",
+  "carryOverUsages",
+  "carryOverBalances",
+];
 
 /** Customers' plans. */
 export class Subscriptions<Ids extends CatalogIds> {
@@ -29,21 +65,42 @@ export class Subscriptions<Ids extends CatalogIds> {
 
   /**
    * Gives a customer a plan of the catalog without payment, in place of the one that he has in its
-   * group. Usage starts afresh only when the plan costs more than the one it replaces.
-   * Throws `plan_not_found`, `entity_not_found`, `idempotency_conflict`.
+   * group; add-ons and top-ups are added, as often as they are attached. Usage starts afresh only when
+   * the plan costs more than the one it replaces. What is to happen later is written into the
+   * balances now, and needs no cron. Throws `plan_not_found`, `entity_not_found`, `idempotency_conflict`,
+   * and `invalid_argument` of a second trial.
    */
   async attach<Id extends string>(ctx: MutationContext, args: AttachArgs<Id> & KnownPlan<Id, Ids["plan"]>) {
-    const given: AttachArgs = args;
-    assertOwned(given, ["planId"], "subscriptions.attach");
-    const { planId, ...rest } = given;
-    if (typeof planId !== "string") refuse("planId", "must be a string", planId);
-    const plan = this.catalog.plan(planId);
-    return await ctx.runMutation(this.component.subscriptions.attach, {
-      ...rest,
-      provision: { plans: await defaultPlans(this.catalog) },
-      plan,
-      version: await versionOf(plan),
-    });
+    return await ctx.runMutation(this.component.subscriptions.attach, await this.attachment(args, "attach"));
+  }
+
+  /** What `attach` would end, and when the plan would begin; nothing is changed. */
+  async preview<Id extends string>(ctx: QueryContext, args: AttachArgs<Id> & KnownPlan<Id, Ids["plan"]>) {
+    return await ctx.runQuery(this.component.subscriptions.preview, await this.attachment(args, "preview"));
+  }
+
+  /**
+   * Ends a plan, when its period ends unless told; the customer has the default plan of its group
+   * then, with what he has used. Throws `plan_not_found` if he does not have it.
+   */
+  async cancel<Id extends string>(
+    ctx: MutationContext,
+    args: PlanArgs<Id> & { when?: When } & KnownPlan<Id, Ids["plan"]>,
+  ) {
+    const given: PlanArgs & { when?: When } = args;
+    assertOwned(given, ["planId", "when"], "subscriptions.cancel");
+    const { when = "period_end" } = given;
+    assertWhen(when);
+    const successor = await this.successor(this.planOf(given.planId));
+    return await ctx.runMutation(this.component.subscriptions.cancel, { ...given, when, successor });
+  }
+
+  /** Takes a cancellation or a scheduled change of a plan back, before its time. */
+  async resume<Id extends string>(ctx: MutationContext, args: PlanArgs<Id> & KnownPlan<Id, Ids["plan"]>) {
+    const given: PlanArgs = args;
+    assertOwned(given, ["planId"], "subscriptions.resume");
+    this.planOf(given.planId);
+    return await ctx.runMutation(this.component.subscriptions.resume, given);
   }
 
   /** The customer's subscriptions, ended ones included. */
@@ -51,4 +108,83 @@ export class Subscriptions<Ids extends CatalogIds> {
     assertCustomerPage(args, [], "subscriptions.list");
     return await ctx.runQuery(this.component.subscriptions.list, args);
   }
+
+  private async attachment(args: AttachArgs, verb: string) {
+    assertOwned(args, ATTACH_OPTIONS, `subscriptions.${verb}`);
+    const {
+      planId,
+      when = "now",
+      quantities,
+      items,
+      trial,
+      fingerprint,
+      carryOverUsages,
+      carryOverBalances,
+      ...rest
+    } = args;
+    const known = this.planOf(planId);
+    const plan = items === undefined ? known : this.catalog.customized(known, items);
+    assertWhen(when);
+    assertFlag(carryOverUsages, "carryOverUsages");
+    assertFlag(carryOverBalances, "carryOverBalances");
+    if (fingerprint !== undefined) assertId(fingerprint, "fingerprint");
+    if (quantities !== undefined) assertQuantities(quantities, plan);
+    const [length, successor] = [trialOf(trial, plan), await this.successor(plan)];
+    return {
+      ...rest,
+      provision: { plans: await defaultPlans(this.catalog) },
+      plan,
+      version: await versionOf(plan),
+      when,
+      quantities,
+      ...(length !== undefined && { trial: { ...length, fingerprint } }),
+      successor,
+      carryOverUsages,
+      carryOverBalances,
+    };
+  }
+
+  private planOf(planId: unknown): Plan {
+    if (typeof planId !== "string") refuse("planId", "must be a string", planId);
+    return this.catalog.plan(planId);
+  }
+
+  private async successor(plan: Plan) {
+    const successor = plan.addOn ? undefined : this.catalog.defaultOf(plan.group);
+    return successor && { plan: successor, version: await versionOf(successor) };
+  }
+}
+
+function assertWhen(when: unknown): void {
+  if (!WHEN.some((known) => known === when)) refuse("when", `must be one of ${WHEN.join(", ")}`, when);
+}
+
+function assertQuantities(quantities: Record<string, number>, plan: Plan): void {
+  const prepaid = plan.items.filter(({ price }) => price?.billingMethod === "prepaid");
+  for (const [featureId, quantity] of Object.entries(asObject(quantities, "quantities"))) {
+    assertAmount(quantity, `quantities[${shown(featureId)}]`);
+    if (prepaid.some((item) => item.featureId === featureId)) continue;
+    throw tallyError(
+      "invalid_argument",
+      `quantities has ${shown(featureId)}, which plan "${plan.id}" does not sell in advance; it sells ${prepaid.map((item) => shown(item.featureId)).join(", ") || "nothing"}. Nothing was changed.`,
+    );
+  }
+}
+
+function trialOf(trial: AttachArgs["trial"], plan: Plan) {
+  if (trial === undefined || trial === false) return undefined;
+  if (trial === true) {
+    if (plan.trial === undefined) {
+      throw tallyError(
+        "invalid_argument",
+        `Plan "${plan.id}" has no trial: say how long, as { length, unit }. Nothing was changed.`,
+      );
+    }
+    return { length: plan.trial.length, unit: plan.trial.unit };
+  }
+  assertKeys(trial, ["length", "unit"], "trial");
+  assertCount(trial.length, "trial.length", 1, 1_000);
+  if (!["day", "month", "year"].includes(trial.unit))
+    refuse("trial.unit", "must be day, month or year", trial.unit);
+  return trial;
 }

@@ -1,4 +1,5 @@
-import type { Catalog, Plan } from "../core/catalog.js";
+import type { Catalog } from "../core/catalog.js";
+import type { Plan } from "../core/terms.js";
 
 /** The default plans, as the component stores them. */
 export async function defaultPlans(catalog: Catalog): Promise<{ version: string; plan: Plan }[]> {

@@ -1,7 +1,7 @@
 import { v, type Infer } from "convex/values";
 import { advanceAll } from "../core/advance.js";
 import { summaryFields, summarize } from "../core/answers.js";
-import { planValidator } from "../core/catalog.js";
+import { planValidator } from "../core/terms.js";
 import type { Balance } from "../core/balances.js";
 import { query } from "./_generated/server.js";
 import { pageArgs, pageOf } from "./cursors.js";

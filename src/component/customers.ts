@@ -1,5 +1,5 @@
 import { v } from "convex/values";
-import { planValidator, type Plan } from "../core/catalog.js";
+import { planValidator, type Plan } from "../core/terms.js";
 import { assertId } from "../core/arguments.js";
 import { shown, tallyError } from "../core/errors.js";
 import { startingBalances } from "../core/plans.js";
@@ -87,7 +87,7 @@ export async function storeBeginning(ctx: MutationCtx, beginning: Beginning): Pr
   await ctx.db.insert("customers", { customerId, name, email, lastNumber });
   for (const { plan, version } of provision.plans) {
     const subscriptionId = subscriptionIds.get(plan.id) ?? "";
-    await insertSubscription(ctx, { customerId, subscriptionId, plan, version, anchor: now });
+    await insertSubscription(ctx, { customerId, subscriptionId, plan, version, anchor: now, startsAt: now });
     await ctx.db.insert("events", { customerId, kind: "plan", planId: plan.id, value: 0, draws: [] });
   }
 }

@@ -11,7 +11,8 @@ import { pageArgs, pageOf } from "./cursors.js";
 import { openCustomer, provisionValidator } from "./customers.js";
 import { IdSource } from "./ids.js";
 import { termsOf } from "./planVersions.js";
-import { activeSubscriptions, entitiesOf } from "./subscriptions.js";
+import { entitiesOf } from "./planChanges.js";
+import { openSubscriptions } from "./subscriptions.js";
 
 const entityValidator = v.object({
   entityId: v.string(),
@@ -47,12 +48,16 @@ export const create = mutation({
     await ctx.db.insert("entities", { customerId, entityId, featureId, name });
     const now = Date.now();
     const ids = new IdSource(customer.lastNumber);
-    for (const subscription of await activeSubscriptions(ctx, customerId)) {
+    const open = await openSubscriptions(ctx, customerId, now);
+    for (const subscription of open.filter((each) => each.entityId === undefined)) {
       const plan = await termsOf(ctx, subscription);
       for (const item of plan.items.filter((each) => each.entityFeatureId === featureId)) {
         const grant = grantOf(plan, item, {
           source: subscription.subscriptionId,
           now,
+          startsAt: subscription.startsAt,
+          endsAt: subscription.endsAt,
+          quantities: subscription.quantities,
           anchor: subscription.anchor,
           nextGrantId: () => ids.next("g"),
         });

@@ -12,7 +12,7 @@ import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
 import { assertEntity, loadRow, saveRows, type Row } from "./rows.js";
-import { addToRow } from "./subscriptions.js";
+import { addToRow } from "./topUps.js";
 
 /** Grants made outside of plans merge with one another where their terms are equal. */
 const SOURCE = "grant";

@@ -1,16 +1,14 @@
 /** Terms of plans as customers bought them, and the subscriptions that hold them. */
-import type { Plan } from "../core/catalog.js";
+import type { WithoutSystemFields } from "convex/server";
+import type { Plan } from "../core/terms.js";
 import { assert } from "../core/errors.js";
+import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 
-export interface NewSubscription {
-  customerId: string;
-  subscriptionId: string;
-  entityId?: string;
-  plan: Plan;
-  version: string;
-  anchor: number;
-}
+export type NewSubscription = Omit<
+  WithoutSystemFields<Doc<"subscriptions">>,
+  "planId" | "group" | "addOn"
+> & { plan: Plan };
 
 export async function insertSubscription(
   ctx: MutationCtx,
@@ -22,7 +20,6 @@ export async function insertSubscription(
     planId: plan.id,
     group: plan.group,
     addOn: plan.addOn,
-    status: "active",
   });
 }
 

@@ -4,13 +4,11 @@ import { v } from "convex/values";
 import { internal } from "./_generated/api.js";
 import type { DataModel } from "./_generated/dataModel.js";
 import { internalMutation, mutation, type MutationCtx } from "./_generated/server.js";
-import { MAX_PAGE, pageOf } from "./cursors.js";
+import { hasBudget } from "./budget.js";
+import { pageOf } from "./cursors.js";
 import { findCustomer, getCustomer } from "./customers.js";
 
-/** Documents deleted in one transaction: well within its limits, whatever their size. */
-const BATCH = 1_000;
-
-/** Each removes up to `room` of a customer's documents from one table; answers how many it removed. */
+/** Each removes a customer's documents from one table; answers whether all of them. */
 const removers = [
   remover("balances", "by_owner"),
   remover("events", "by_customer"),
@@ -43,10 +41,8 @@ export const proceed = internalMutation({
 });
 
 async function removeBatch(ctx: MutationCtx, customerId: string): Promise<boolean> {
-  let room = BATCH;
-  for (const removeFrom of removers) {
-    room -= await removeFrom(ctx, customerId, room);
-    if (room > 0) continue;
+  for (const removeAll of removers) {
+    if (await removeAll(ctx, customerId)) continue;
     await ctx.scheduler.runAfter(0, internal.removal.proceed, { customerId });
     return false;
   }
@@ -55,19 +51,19 @@ async function removeBatch(ctx: MutationCtx, customerId: string): Promise<boolea
   return true;
 }
 
+/** Documents taken at a time; the transaction's budget is looked at in between. */
+const BATCH = 32;
+
 function remover<Name extends TableNamesInDataModel<DataModel>>(
   table: Name,
   index: IndexNames<NamedTableInfo<DataModel, Name>>,
 ) {
-  return async (ctx: MutationCtx, customerId: string, room: number): Promise<number> => {
-    let removed = 0;
-    while (removed < room) {
-      const limit = Math.min(MAX_PAGE, room - removed);
-      const { page } = await pageOf(ctx, { table, index, prefix: [customerId] }, { limit });
+  return async (ctx: MutationCtx, customerId: string): Promise<boolean> => {
+    while (await hasBudget(ctx)) {
+      const { page } = await pageOf(ctx, { table, index, prefix: [customerId] }, { limit: BATCH });
       for (const { _id } of page) await ctx.db.delete(table, _id);
-      removed += page.length;
-      if (page.length < limit) break;
+      if (page.length < BATCH) return true;
     }
-    return removed;
+    return false;
   };
 }

@@ -1,7 +1,7 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 import { balanceFields } from "../core/balances.js";
-import { planValidator } from "../core/catalog.js";
+import { planValidator } from "../core/terms.js";
 import { drawValidator } from "../core/draws.js";
 
 /** A flat scalar that an app attaches to an event. */
@@ -74,10 +74,18 @@ export const subscriptionFields = {
   version: v.string(),
   group: v.string(),
   addOn: v.boolean(),
-  status: v.union(v.literal("active"), v.literal("ended")),
   /** Where its periods are counted from. */
   anchor: v.number(),
-  endedAt: v.optional(v.number()),
+  /** In the future: it is scheduled. */
+  startsAt: v.number(),
+  /** From here on it is over: decided already, if in the future. */
+  endsAt: v.optional(v.number()),
+  /** Until here it is a trial. */
+  trialEndsAt: v.optional(v.number()),
+  /** What the app knows a person by, so that he has one trial whatever his accounts. */
+  fingerprint: v.optional(v.string()),
+  /** Units bought in advance, by feature. */
+  quantities: v.optional(v.record(v.string(), v.number())),
 };
 
 /**
@@ -167,5 +175,8 @@ export default defineSchema({
   /** A customer's hold on a plan. Read and written by plan changes, never by a use. */
   subscriptions: defineTable(subscriptionFields)
     .index("by_customer", ["customerId", "subscriptionId"])
+    .index("by_end", ["customerId", "endsAt"])
+    .index("by_trial", ["customerId", "planId", "trialEndsAt"])
+    .index("by_fingerprint", ["fingerprint", "planId"])
     .index("by_plan", ["planId", "version"]),
 });

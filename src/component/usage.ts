@@ -2,7 +2,7 @@
 import { v, type Infer } from "convex/values";
 import { assertAmount } from "../core/amounts.js";
 import { answer, decisionValidator, type Decision, type Summary } from "../core/answers.js";
-import { planValidator, type Plan } from "../core/catalog.js";
+import { planValidator, type Plan } from "../core/terms.js";
 import {
   askedFeature,
   defaultOnInsufficient,

@@ -81,11 +81,57 @@ function expire(balance: Balance, at: number, closed: ClosedPeriod[]): void {
   const ended = balance.grants.filter((grant) => (grant.expiresAt ?? Infinity) <= at);
   if (ended.length === 0) return;
   for (const grant of ended) closePeriod(balance, grant, grant.expiresAt ?? at, closed);
+  for (const source of new Set(ended.map((grant) => grant.source))) {
+    const heirs = balance.grants.filter((grant) => grant.inherits === source && grant.startsAt === at);
+    if (heirs.length > 0) handOver(balance, ended, heirs, (grant) => grant.reset?.nextAt !== at);
+  }
   const gone = new Set(ended.map(({ id }) => id));
   // What was left of earlier periods ends with the grant that it was left of.
   balance.grants = balance.grants.filter(
     ({ id, rolledFrom }) => !gone.has(id) && !gone.has(rolledFrom ?? ""),
   );
+}
+
+/**
+ * Passes on from grants that end what outlives them: rollovers go to the first heir that keeps any,
+ * and are capped by its terms; what is used of the grants that `keeps` says counts against the heirs.
+ */
+export function handOver(
+  balance: Balance,
+  ended: readonly Grant[],
+  heirs: readonly Grant[],
+  keeps: (grant: Grant) => boolean,
+): void {
+  const plain = ended.filter((grant) => grant.rolledFrom === undefined);
+  carryUsage(heirs, total(plain.filter(keeps).map(uncharged)));
+  for (const heir of heirs) delete heir.inherits;
+  const keeper = heirs.find((heir) => heir.rollover !== undefined);
+  if (keeper === undefined) return;
+  const endedIds = new Set(plain.map(({ id }) => id));
+  for (const rollover of balance.grants) {
+    if (!endedIds.has(rollover.rolledFrom ?? "")) continue;
+    rollover.rolledFrom = keeper.id;
+    rollover.source = keeper.source;
+  }
+  capRollovers(balance, keeper);
+}
+
+/** What was used of a grant and is not charged by closing its period. */
+function uncharged(grant: Grant): Decimal {
+  const used = atLeastZero(exact(grant.used));
+  return grant.overage === undefined ? used : used.minus(over(grant));
+}
+
+/** Counts `used` against new grants: each up to what it grants, the rest against the first. */
+function carryUsage(grants: readonly Grant[], used: Decimal): void {
+  let carried = used;
+  for (const grant of grants) {
+    const part = grant.unlimited ? carried : smaller(carried, left(grant));
+    grant.used = nearest(exact(grant.used).plus(part));
+    carried = carried.minus(part);
+  }
+  const [first] = grants;
+  if (first !== undefined) first.used = nearest(exact(first.used).plus(carried));
 }
 
 /** Records what a usage-based grant owes for the period that ends at `to`. */

@@ -52,6 +52,8 @@ export const grantValidator = v.object({
   /** Overage is a debt that later capacity pays; without it, overage is forgotten at the reset. */
   carry: v.optional(v.literal(true)),
   rollover: v.optional(rolloverValidator),
+  /** The source whose grants end when this one starts: it takes over their rollovers, and what is used of what does not reset then. */
+  inherits: v.optional(v.string()),
   /** This grant is what was left of that one. */
   rolledFrom: v.optional(v.string()),
 });

@@ -1,12 +1,9 @@
 /** The features and plans of an app, normalized and checked once, when its module loads. */
-import { v, type Infer } from "convex/values";
 import type { Cost } from "./amounts.js";
-import { rolloverValidator } from "./balances.js";
-import type { Config, FeaturesOf, PlansOf } from "./definitions.js";
-import { shown, tallyError } from "./errors.js";
+import type { Config, FeaturesOf, ItemDefinition, PlansOf } from "./definitions.js";
+import { shown, tallyError, type TallyError } from "./errors.js";
 import type { Pool } from "./order.js";
-import { intervalValidator } from "./periods.js";
-import { usagePriceValidator } from "./prices.js";
+import type { Plan } from "./terms.js";
 import { catalogProblems } from "./problems.js";
 import { definitionsIn, featureOf, planOf } from "./vocabulary.js";
 
@@ -21,54 +18,6 @@ export interface Feature {
   creditSchema: ({ featureId: string } & Cost)[];
   archived: boolean;
 }
-
-const everyFields = { interval: intervalValidator, count: v.number() };
-
-export const itemValidator = v.object({
-  featureId: v.string(),
-  included: v.number(),
-  /** Also every boolean item. */
-  unlimited: v.boolean(),
-  /** The feature is used up, not held. */
-  consumable: v.boolean(),
-  /** Null: never resets. */
-  reset: v.union(v.object(everyFields), v.null()),
-  entityFeatureId: v.optional(v.string()),
-  rollover: v.optional(rolloverValidator),
-  price: v.optional(
-    v.object({
-      ...usagePriceValidator.fields,
-      billingMethod: v.union(v.literal("prepaid"), v.literal("usage_based")),
-      maxPurchase: v.optional(v.number()),
-      every: v.union(v.object(everyFields), v.null()),
-    }),
-  ),
-});
-export type Item = Infer<typeof itemValidator>;
-
-/** The terms of a plan: what a customer who has it keeps, whatever the catalog says later. */
-export const planValidator = v.object({
-  id: v.string(),
-  name: v.string(),
-  description: v.optional(v.string()),
-  /** Plans of one group replace each other. */
-  group: v.string(),
-  addOn: v.boolean(),
-  autoEnable: v.boolean(),
-  /** In whole currency units; `every: null` is paid once. */
-  price: v.union(v.object({ amount: v.number(), every: v.union(v.object(everyFields), v.null()) }), v.null()),
-  items: v.array(itemValidator),
-  trial: v.optional(
-    v.object({
-      length: v.number(),
-      unit: v.union(v.literal("day"), v.literal("month"), v.literal("year")),
-      cardRequired: v.boolean(),
-      uniqueFingerprint: v.boolean(),
-    }),
-  ),
-  archived: v.boolean(),
-});
-export type Plan = Infer<typeof planValidator>;
 
 /** Only carries types: what the ids of a catalog are. */
 export interface CatalogIds {
@@ -136,6 +85,31 @@ export class Catalog<Ids extends CatalogIds = CatalogIds> {
     return this.poolsByFeature.get(this.feature(featureId).id) ?? [];
   }
 
+  /** The default plan that a customer has who has no other of `group`. */
+  defaultOf(group: string): Plan | undefined {
+    return this.defaultPlans().find((plan) => !plan.addOn && plan.group === group);
+  }
+
+  /**
+   * A plan with other items, for one customer. Throws `invalid_argument` with every problem listed:
+   * what the catalog refuses of a plan, and an item per entity of a feature that the catalog grants to none.
+   */
+  customized(plan: Plan, items: readonly ItemDefinition[]): Plan {
+    const problems: string[] = [];
+    const changed = { ...plan, items: planOf({ id: plan.id, items }, this.features, problems).items };
+    problems.push(...catalogProblems([...this.features.values()], [changed]));
+    for (const { featureId, entityFeatureId } of changed.items) {
+      const [own] = this.poolsByFeature.get(featureId) ?? [];
+      if (entityFeatureId !== undefined && own?.perEntity !== true) {
+        problems.push(
+          `item ${shown(featureId)}: no plan of the catalog grants it to each entity, so that calls without one would not look there`,
+        );
+      }
+    }
+    if (problems.length > 0) throw catalogError(problems);
+    return changed;
+  }
+
   /** The plans that every customer starts with. */
   defaultPlans(): Plan[] {
     return [...this.plans.values()].filter((plan) => plan.autoEnable && !plan.archived);
@@ -162,13 +136,15 @@ export function defineCatalog<const C extends Config>(config: C): Catalog<IdsOf<
   const plans = definitions.plans.map((definition) => planOf(definition, byId, problems));
   problems.push(...catalogProblems(features, plans));
   if (problems.length > 0) {
-    throw tallyError(
-      "invalid_argument",
-      `The catalog has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
-      { problems },
-    );
+    throw catalogError(problems);
   }
   return new Catalog<IdsOf<C>>(byId, new Map(plans.map((plan) => [plan.id, plan])));
+}
+
+function catalogError(problems: string[]): TallyError<"invalid_argument"> {
+  const count = `${problems.length} problem${problems.length === 1 ? "" : "s"}`;
+  const list = problems.map((problem) => `  - ${problem}`).join("\n");
+  return tallyError("invalid_argument", `The catalog has ${count}:\n${list}`, { problems });
 }
 
 function listed(known: ReadonlyMap<string, unknown>): string {

@@ -71,6 +71,8 @@ export interface ItemDefinition {
     maxPurchase?: number | null;
   } | null;
   rollover?: DefinedRollover | null;
+  /** Free overage is a debt that later amounts pay, instead of being forgotten at the reset. */
+  carryOverage?: boolean;
   proration?: { onIncrease?: string; onDecrease?: string };
 }
 

@@ -1,8 +1,8 @@
-/** What a customer gets with a plan. */
-import { capRollovers, closePeriod, settleDebt, type ClosedPeriod } from "./advance.js";
-import { atLeastZero, exact, smaller, stored, total, type Decimal } from "./amounts.js";
+/** What a customer gets with a plan, and what becomes of it when the plan changes. */
+import { closePeriod, handOver, settleDebt, type ClosedPeriod } from "./advance.js";
+import { atLeastZero, exact, nearest, total } from "./amounts.js";
 import { copyOf, emptyBalance, isLive, left, over, type Balance, type Grant } from "./balances.js";
-import type { Item, Plan } from "./catalog.js";
+import type { Item, Plan } from "./terms.js";
 import { addGrant } from "./grants.js";
 import { nextBoundary } from "./periods.js";
 
@@ -10,36 +10,48 @@ export interface Start {
   /** Who may end the grants: the subscription. */
   source: string;
   now: number;
+  /** When the plan begins; now, unless it is scheduled. */
+  startsAt?: number;
+  /** When it ends, if that is known. */
+  endsAt?: number;
   /** Where the periods are counted from; `now` for a new customer. */
   anchor: number;
+  /** Units bought in advance, by feature: what is included is among them. */
+  quantities?: Readonly<Record<string, number>>;
   /** Gives each grant an id that the customer has never had. */
   nextGrantId: () => string;
 }
 
-/** The grants of a plan's items for the customer himself, with the feature that each is of. */
-export function grantsOf(plan: Plan, start: Start): { item: Item; grant: Grant }[] {
-  return plan.items
-    .filter((item) => item.entityFeatureId === undefined)
-    .map((item) => ({ item, grant: grantOf(plan, item, start) }));
-}
-
-export function grantOf(plan: Plan, item: Item, { source, now, anchor, nextGrantId }: Start): Grant {
+export function grantOf(plan: Plan, item: Item, start: Start): Grant {
+  const { source, now, startsAt, endsAt, anchor, quantities, nextGrantId } = start;
+  const begins = Math.max(now, startsAt ?? now);
   return {
     id: nextGrantId(),
     source,
     planId: plan.id,
-    granted: item.included,
+    granted: grantedBy(item, quantities?.[item.featureId]),
     used: 0,
     createdAt: now,
+    ...(begins > now && { startsAt: begins }),
+    ...(endsAt !== undefined && { expiresAt: endsAt }),
     ...(item.unlimited && { unlimited: true }),
     ...(item.reset && {
-      reset: { ...item.reset, anchor, nextAt: nextBoundary({ ...item.reset, anchor }, now) },
+      reset: { ...item.reset, anchor, nextAt: nextBoundary({ ...item.reset, anchor }, begins) },
     }),
     ...(plan.addOn && { addOn: true }),
     ...(item.price?.billingMethod === "prepaid" && { prepaid: true }),
     ...(item.price?.billingMethod === "usage_based" && { overage: overageOf(item.price) }),
     ...(item.rollover && { rollover: item.rollover }),
+    ...(item.carryOverage && { carry: true }),
   };
+}
+
+/** Units bought beyond what is included come in whole packs. */
+function grantedBy(item: Item, quantity: number | undefined): number {
+  if (quantity === undefined || item.price?.billingMethod !== "prepaid") return item.included;
+  const extra = atLeastZero(exact(quantity).minus(item.included));
+  const packs = extra.div(item.price.billingUnits).round(0, 3);
+  return nearest(packs.times(item.price.billingUnits).plus(item.included));
 }
 
 function overageOf({ tiers, tierBehavior, billingUnits, maxPurchase }: NonNullable<Item["price"]>) {
@@ -55,7 +67,8 @@ export function startingBalances(
 ): Balance[] {
   const balances = new Map<string, Balance>();
   for (const plan of plans) {
-    for (const { item, grant } of grantsOf(plan, { ...start, source: sourceOf(plan) })) {
+    for (const item of plan.items.filter(({ entityFeatureId }) => entityFeatureId === undefined)) {
+      const grant = grantOf(plan, item, { ...start, source: sourceOf(plan) });
       const balance = balances.get(item.featureId) ?? emptyBalance(item.featureId, undefined, start.now);
       balances.set(item.featureId, addGrant(balance, grant));
     }
@@ -73,59 +86,109 @@ export function isUpgrade(plan: Plan, replaced: readonly Plan[]): boolean {
   return replaced.every((old) => (plan.price?.amount ?? 0) > (old.price?.amount ?? 0));
 }
 
+/** When the period of a plan ends that `instant` lies in: of its price, else of what resets soonest; null if never. */
+export function periodEnd(plan: Plan, anchor: number, instant: number): number | null {
+  if (plan.price?.every) return nextBoundary({ ...plan.price.every, anchor }, instant);
+  const ends = plan.items.flatMap(({ reset }) => (reset ? nextBoundary({ ...reset, anchor }, instant) : []));
+  return ends.length === 0 ? null : Math.max(...ends);
+}
+
 export interface GrantChange {
   /** The sources whose grants end. */
   ending: ReadonlySet<string>;
   incoming: readonly Grant[];
-  /** What was used of the grants that end counts against the new ones. What is held always does. */
+  /** What was used of the grants that end counts against the new ones. */
   keepsUsage: boolean;
+  /** What is left of the grants that end (or owed) stays until they would have reset. */
+  keepsBalance: boolean;
   now: number;
+  nextGrantId: () => string;
 }
 
 /**
- * Replaces the grants of ended subscriptions by those of new ones, in one row that is advanced to
- * `now`. Rollovers move to the first new grant and are capped by its terms; usage-based periods
- * close. Rules: Autumn's, but that switching between unpaid plans never gives usage back.
+ * Replaces, now, the grants of ended subscriptions by those of new ones, in one row that is advanced
+ * to `now`. Usage-based periods close; what was bought once and is left stays for good. Rules:
+ * Autumn's, but that switching between unpaid plans never gives usage back.
  */
 export function changeGrants<Row extends Balance>(
   balance: Row,
-  { ending, incoming, keepsUsage, now }: GrantChange,
+  { ending, incoming, keepsUsage, keepsBalance, now, nextGrantId }: GrantChange,
 ): { balance: Row; closed: ClosedPeriod[] } {
   const closed: ClosedPeriod[] = [];
-  const next = copyOf(balance);
+  let next = copyOf(balance);
   const ended = next.grants.filter((grant) => ending.has(grant.source));
-  for (const grant of ended) closePeriod(next, grant, now, closed);
-  next.grants = next.grants.filter((grant) => !ended.includes(grant));
-  const plain = ended.filter((grant) => grant.rolledFrom === undefined && isLive(grant, now));
-  let added: Row = next;
-  const fresh = incoming.map((grant) => ({ ...grant }));
-  if (keepsUsage) carryUsage(fresh, total(plain.map(uncharged)));
-  for (const grant of fresh) added = addGrant(added, grant);
-  const heir = fresh.find((grant) => grant.rollover !== undefined);
-  if (heir !== undefined) {
-    for (const rollover of ended.filter((grant) => grant.rolledFrom !== undefined && left(grant).gt(0))) {
-      added = addGrant(added, { ...rollover, source: heir.source, rolledFrom: heir.id });
-    }
-    capRollovers(added, heir);
+  const live = ended.filter((grant) => isLive(grant, now));
+  for (const grant of live) closePeriod(next, grant, now, closed);
+  const heirs = incoming.map((grant) => ({ ...grant }));
+  const plain = live.filter((grant) => grant.rolledFrom === undefined);
+  const gone = new Set(ended.filter((grant) => grant.rolledFrom === undefined).map(({ id }) => id));
+  next.grants = next.grants.filter(({ id }) => !gone.has(id));
+  for (const heir of heirs) next = addGrant(next, heir);
+  handOver(next, plain, heirs, () => keepsUsage);
+  next.grants = next.grants.filter(({ rolledFrom }) => !gone.has(rolledFrom ?? ""));
+  for (const old of plain) {
+    const kept = keepsBalance
+      ? carriedBalance(old, heirs, nextGrantId, now)
+      : leftover(old, nextGrantId, now);
+    for (const grant of kept) next = addGrant(next, grant);
   }
-  settleDebt(added, now);
-  return { balance: added, closed };
+  settleDebt(next, now);
+  return { balance: next, closed };
 }
 
-/** What was used of a grant and is not charged by closing its period. */
-function uncharged(grant: Grant): Decimal {
-  const used = atLeastZero(exact(grant.used));
-  return grant.overage === undefined ? used : used.minus(over(grant));
+/** Units that were bought once and are left are the customer's, whatever plan he has. */
+function leftover(old: Grant, nextGrantId: () => string, now: number): Grant[] {
+  if (old.prepaid !== true || old.reset !== undefined || left(old).eq(0)) return [];
+  return [{ id: nextGrantId(), source: LEFTOVER, granted: nearest(left(old)), used: 0, createdAt: now }];
+}
+const LEFTOVER = "leftover";
+
+/** What is left of a grant, until it would have reset; what is owed counts against the first heir, unless it is charged. */
+function carriedBalance(
+  old: Grant,
+  heirs: readonly Grant[],
+  nextGrantId: () => string,
+  now: number,
+): Grant[] {
+  const [first] = heirs;
+  if (old.overage === undefined && first !== undefined) {
+    first.used = nearest(total([exact(first.used), over(old)]));
+  }
+  if (left(old).eq(0)) return [];
+  const kept = leftover({ ...old, prepaid: true, reset: undefined }, nextGrantId, now);
+  return kept.map((grant) => ({ ...grant, ...(old.reset && { expiresAt: old.reset.nextAt }) }));
 }
 
-/** Counts `used` against new grants: each up to what it grants, the rest against the first. */
-function carryUsage(grants: Grant[], used: Decimal): void {
-  let carried = used;
-  for (const grant of grants) {
-    const part = grant.unlimited ? carried : smaller(carried, left(grant));
-    grant.used = stored(exact(grant.used).plus(part));
-    carried = carried.minus(part);
+/** The end of grants, decided now and written into them: `starting` take over when `ending` is over. */
+export function scheduleGrants<Row extends Balance>(
+  balance: Row,
+  change: {
+    ending: ReadonlySet<string>;
+    dropping: ReadonlySet<string>;
+    starting: readonly Grant[];
+    at: number;
+  },
+): Row {
+  let next = copyOf(balance);
+  next.grants = next.grants.filter(({ source }) => !change.dropping.has(source));
+  for (const grant of next.grants) {
+    if (change.ending.has(grant.source) && grant.rolledFrom === undefined) grant.expiresAt = change.at;
   }
-  const [first] = grants;
-  if (first !== undefined) first.used = stored(exact(first.used).plus(carried));
+  for (const grant of change.starting) next = addGrant(next, grant);
+  return next;
+}
+
+/** Takes a scheduled change back: what was to start is dropped, what was to end goes on (to `endsAt`, if it has an end of its own). */
+export function resumeGrants<Row extends Balance>(
+  balance: Row,
+  change: { resuming: string; dropping: ReadonlySet<string>; endsAt: number | undefined },
+): Row {
+  const next = copyOf(balance);
+  next.grants = next.grants.filter(({ source }) => !change.dropping.has(source));
+  for (const grant of next.grants) {
+    if (grant.source !== change.resuming || grant.rolledFrom !== undefined) continue;
+    delete grant.expiresAt;
+    if (change.endsAt !== undefined) grant.expiresAt = change.endsAt;
+  }
+  return next;
 }

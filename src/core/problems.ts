@@ -1,6 +1,7 @@
 /** Everything that is wrong with a catalog, in words for the person who wrote it. */
 import { amountProblem, exact, MAX_AMOUNT, placesOf } from "./amounts.js";
-import type { Feature, Item, Plan } from "./catalog.js";
+import type { Feature } from "./catalog.js";
+import type { Item, Plan } from "./terms.js";
 import { shown } from "./errors.js";
 import { INTERVALS, lengthMs } from "./periods.js";
 

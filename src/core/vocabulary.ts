@@ -1,5 +1,6 @@
 /** Translates definitions of either vocabulary into the catalog's own shapes. Judges nothing but form. */
-import type { Feature, Item, Plan } from "./catalog.js";
+import type { Feature } from "./catalog.js";
+import type { Item, Plan } from "./terms.js";
 import type {
   CreditCost,
   DefinedInterval,
@@ -208,6 +209,7 @@ function itemOf(
     reset: consumable ? everyOf(reset?.interval, reset?.intervalCount) : null,
     ...(defined.entityFeatureId !== undefined && { entityFeatureId: defined.entityFeatureId }),
     ...(rollover !== undefined && { rollover }),
+    ...(defined.carryOverage === true && { carryOverage: true }),
     ...(price !== undefined && { price }),
   };
 }

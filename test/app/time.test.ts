@@ -163,6 +163,16 @@ describe("a clock that goes backwards", () => {
     expect(await check(t, "messages")).toMatchObject({ granted: 5, remaining: 4 });
   });
 
+  test("leaves all that pays for one call as of the latest of its balances", async () => {
+    const t = deployed();
+    await track(t, "credits", 0.5);
+    await t.mutation((ctx) => tally.grants.grant(ctx, { customerId, featureId: "basic_model", amount: 5 }));
+    vi.setSystemTime(at("2026-02-28"));
+    await track(t, "basic_model", 1);
+    vi.setSystemTime(at("2026-02-01"));
+    expect(await check(t, "basic_model")).toMatchObject({ remaining: 54 });
+  });
+
   test("makes a sweep do nothing", async () => {
     const t = deployed();
     await track(t, "messages", 5);

@@ -167,6 +167,54 @@ describe("a grant that starts later", () => {
   });
 });
 
+describe("a grant that takes over from a plan when that ends", () => {
+  const ending = (fields: Partial<Grant> = {}) =>
+    grant("old", { source: "old", expiresAt: FEB_28, ...fields });
+  const heir = (fields: Partial<Grant> = {}) =>
+    grant("heir", { startsAt: FEB_28, inherits: "old", ...fields });
+
+  test("counts what was used of it", () => {
+    expect(grantsAt(messages(ending({ used: 30 }), heir()), FEB_28)).toEqual([
+      grant("heir", { startsAt: FEB_28, used: 30 }),
+    ]);
+  });
+
+  test("begins afresh where the old one would have been reset then", () => {
+    expect(used([advance(messages(ending({ used: 30, reset: monthly }), heir()), FEB_28).balance])).toEqual({
+      heir: 0,
+    });
+  });
+
+  test("counts what would have been reset later", () => {
+    const later = { ...monthly, nextAt: MAR_31 };
+    expect(used([advance(messages(ending({ used: 30, reset: later }), heir()), FEB_28).balance])).toEqual({
+      heir: 30,
+    });
+  });
+
+  test("counts no overage that is charged", () => {
+    const { balance, closed } = advance(messages(ending({ used: 130, overage: usageBased }), heir()), FEB_28);
+    expect(used([balance])).toEqual({ heir: 100 });
+    expect(closed).toMatchObject([{ grantId: "old", overage: 30 }]);
+  });
+
+  test("takes over its rollovers, under terms of its own", () => {
+    const rollover = grant("r", { source: "old", rolledFrom: "old", expiresAt: MAY_31 });
+    const balance = messages(ending(), rollover, heir({ rollover: { max: 60 } }));
+    expect(grantsAt(balance, FEB_28)).toMatchObject([
+      { id: "r", source: "plan", rolledFrom: "heir", granted: 60, expiresAt: MAY_31 },
+      { id: "heir" },
+    ]);
+  });
+
+  test("takes over nothing of another plan, and nothing before its own start", () => {
+    const others = messages(ending({ used: 30 }), heir({ inherits: "other" }));
+    expect(used([advance(others, FEB_28).balance])).toEqual({ heir: 0 });
+    const later = messages(ending({ used: 30 }), heir({ startsAt: MAR_31 }));
+    expect(used([advance(later, MAR_31).balance])).toEqual({ heir: 0 });
+  });
+});
+
 describe("a priced period", () => {
   const overdrawn = grant("a", { used: 130.5, reset: monthly, overage: usageBased });
 

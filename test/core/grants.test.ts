@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { MAX_GRANTS } from "../../src/core/balances.js";
-import { addGrant, topUp } from "../../src/core/grants.js";
+import { MAX_GRANTS, type Balance } from "../../src/core/balances.js";
+import { addGrant, setGrants, topUp, type Target } from "../../src/core/grants.js";
 import { FEB_28, grant, JAN_31, MAR_31, messages, monthly, refusal, row, used } from "./fixtures.js";
 
 describe("adding a grant", () => {
@@ -119,5 +119,99 @@ describe("a top-up", () => {
     const before = messages(grant("a"));
     topUp(before, grant("b"));
     expect(before.grants).toEqual([grant("a")]);
+  });
+});
+
+describe("setting by hand", () => {
+  const set = (balance: Balance, target: Target, grantId?: string) =>
+    used([setGrants(balance, target, grantId, JAN_31)]);
+
+  test("what is left changes what is used", () => {
+    expect(set(messages(grant("a", { used: 30 })), { remaining: 20 })).toEqual({ a: 80 });
+    expect(set(messages(grant("a", { used: 30 })), { remaining: 90 })).toEqual({ a: 10 });
+  });
+
+  test("more left than was granted is use below zero", () => {
+    expect(set(messages(grant("a", { used: 30 })), { remaining: 150 })).toEqual({ a: -50 });
+  });
+
+  test("what is used may exceed what was granted", () => {
+    expect(set(messages(grant("a")), { usage: 130 })).toEqual({ a: 130 });
+  });
+
+  test("is exact", () => {
+    expect(set(messages(grant("a", { granted: 0.3, used: 0.1 })), { remaining: 0.1 })).toEqual({ a: 0.2 });
+  });
+
+  test("what is granted leaves what is used", () => {
+    const { grants } = setGrants(messages(grant("a", { used: 30 })), { granted: 250 }, undefined, JAN_31);
+    expect(grants).toEqual([grant("a", { used: 30, granted: 250 })]);
+  });
+
+  test("takes from several in burn order", () => {
+    const both = messages(grant("b", { used: 90 }), grant("a", { used: 40, reset: monthly }));
+    expect(set(both, { usage: 195 })).toEqual({ a: 100, b: 95 });
+    expect(set(both, { usage: 205 })).toEqual({ a: 105, b: 100 });
+  });
+
+  test("gives to several in burn order: overage first, then what is used, and the rest to the first", () => {
+    const both = messages(grant("b", { used: 120 }), grant("a", { used: 40, reset: monthly }));
+    expect(set(both, { usage: 150 })).toEqual({ a: 40, b: 110 });
+    expect(set(both, { usage: 110 })).toEqual({ a: 10, b: 100 });
+    expect(set(both, { usage: 70 })).toEqual({ a: 0, b: 70 });
+    expect(set(both, { usage: 0 })).toEqual({ a: 0, b: 0 });
+    expect(set(both, { remaining: 250 })).toEqual({ a: -50, b: 0 });
+  });
+
+  test("one grant leaves the others alone", () => {
+    const both = messages(grant("a"), grant("b", { used: 5 }));
+    expect(set(both, { remaining: 10 }, "b")).toEqual({ a: 0, b: 90 });
+    expect(setGrants(both, { granted: 7 }, "b", JAN_31).grants.map(({ granted }) => granted)).toEqual([
+      100, 7,
+    ]);
+  });
+
+  test("all of them leaves out an unlimited one, which can be set by its id", () => {
+    const both = messages(grant("a"), grant("b", { granted: 0, unlimited: true, used: 5 }));
+    expect(set(both, { usage: 10 })).toEqual({ a: 10, b: 5 });
+    expect(set(both, { usage: 10 }, "b")).toEqual({ a: 0, b: 10 });
+  });
+
+  test("leaves out what has not begun", () => {
+    const both = messages(grant("a", { startsAt: FEB_28 }), grant("b"));
+    expect(set(both, { usage: 10 })).toEqual({ a: 0, b: 10 });
+  });
+
+  test("sets an entity's own", () => {
+    expect(set(row("messages", [grant("a")], { entityId: "seat" }), { usage: 10 })).toEqual({ a: 10 });
+  });
+
+  test("leaves the balance given as it is", () => {
+    const before = messages(grant("a"));
+    setGrants(before, { granted: 7 }, undefined, JAN_31);
+    expect(before.grants).toEqual([grant("a")]);
+  });
+
+  test.each([
+    ["nothing to set", messages(), { usage: 1 }, undefined, 'no grant of "messages" to set'],
+    ["no such grant", messages(grant("a")), { usage: 1 }, "b", 'no live grant "b" of "messages"'],
+    [
+      "a grant that is over",
+      messages(grant("a", { expiresAt: JAN_31 })),
+      { usage: 1 },
+      "a",
+      'no live grant "a" of "messages"',
+    ],
+    [
+      "several to choose from",
+      messages(grant("a"), grant("b")),
+      { granted: 1 },
+      undefined,
+      "say which by grantId",
+    ],
+  ])("is refused where there is %s", (_, balance, target, grantId, message) => {
+    const { kind, message: told } = refusal(() => setGrants(balance, target, grantId, JAN_31));
+    expect(kind).toBe("invalid_argument");
+    expect(told).toContain(message);
   });
 });

@@ -1,19 +1,23 @@
 import { describe, expect, test } from "vitest";
 import type { Grant } from "../../src/core/balances.js";
-import type { Item, Plan } from "../../src/core/catalog.js";
+import type { Item, Plan } from "../../src/core/terms.js";
 import {
   changeGrants,
   grantOf,
-  grantsOf,
   isTopUp,
   isUpgrade,
+  periodEnd,
+  resumeGrants,
+  scheduleGrants,
   startingBalances,
   type GrantChange,
+  type Start,
 } from "../../src/core/plans.js";
 import {
   APR_30,
   DAY,
   FEB_28,
+  frozen,
   grant,
   JAN_31,
   limit,
@@ -48,7 +52,7 @@ function plan(fields: Partial<Plan> = {}): Plan {
 }
 
 /** Ids are g1, g2 … */
-function starting(fields: { now?: number; anchor?: number } = {}) {
+function starting(fields: Partial<Start> = {}): Start {
   let last = 0;
   return { source: "s1", now: JAN_31, anchor: JAN_31, nextGrantId: () => `g${++last}`, ...fields };
 }
@@ -86,6 +90,7 @@ describe("the grant of an item", () => {
     expect(made({}, { price: { ...byUse, billingMethod: "prepaid" } })).toMatchObject({ prepaid: true });
     expect(made({}, { price: { ...byUse, billingMethod: "prepaid" } })).not.toHaveProperty("overage");
     expect(made({}, { rollover: { max: 5 } }).rollover).toEqual({ max: 5 });
+    expect(made({}, { carryOverage: true }).carry).toBe(true);
   });
 
   test("that is charged by use may go beyond what is included, at the item's price", () => {
@@ -100,18 +105,65 @@ describe("the grant of an item", () => {
   });
 });
 
-test("a plan grants the customer its items, but for those that each entity gets", () => {
-  const items = [item(), item({ featureId: "tokens", entityFeatureId: "seats" }), item({ featureId: "sso" })];
-  const granted = grantsOf(plan({ items }), starting());
-  expect(granted.map((each) => [each.item.featureId, each.grant.id])).toEqual([
-    ["messages", "g1"],
-    ["sso", "g2"],
-  ]);
+describe("a scheduled grant", () => {
+  test("starts later, and resets for the first time after that", () => {
+    const made = grantOf(plan(), item({ reset: everyMonth }), starting({ startsAt: FEB_28 }));
+    expect(made).toMatchObject({
+      createdAt: JAN_31,
+      startsAt: FEB_28,
+      reset: { anchor: JAN_31, nextAt: MAR_31 },
+    });
+  });
+
+  test("that was to start before now starts now", () => {
+    const made = grantOf(plan(), item({ reset: everyMonth }), starting({ now: FEB_28, startsAt: JAN_31 }));
+    expect(made).not.toHaveProperty("startsAt");
+    expect(made.reset?.nextAt).toBe(MAR_31);
+    expect(grantOf(plan(), item(), starting({ startsAt: JAN_31 }))).not.toHaveProperty("startsAt");
+  });
+
+  test("ends when that is known", () => {
+    expect(grantOf(plan(), item(), starting({ endsAt: MAR_31 })).expiresAt).toBe(MAR_31);
+  });
 });
 
-test("a customer begins with one balance for each feature of his plans", () => {
+describe("units bought in advance", () => {
+  const prepaid = { ...byUse, billingMethod: "prepaid", billingUnits: 100 } as const;
+  const bought = (quantity: number, fields: Partial<Item> = {}) =>
+    grantOf(
+      plan(),
+      item({ included: 50, price: prepaid, ...fields }),
+      starting({ quantities: { messages: quantity } }),
+    ).granted;
+
+  test("count what is included among them", () => {
+    expect(bought(350)).toBe(350);
+    expect(bought(50)).toBe(50);
+  });
+
+  test("come in whole packs", () => {
+    expect(bought(51)).toBe(150);
+    expect(bought(350.5)).toBe(450);
+  });
+
+  test("are no fewer than what is included", () => {
+    expect(bought(20)).toBe(50);
+  });
+
+  test("are none of what is charged by use", () => {
+    expect(bought(350, { price: byUse })).toBe(50);
+  });
+
+  test("are none of another feature, nor of one that has no price", () => {
+    const { granted } = grantOf(plan(), item({ price: prepaid }), starting({ quantities: { tokens: 500 } }));
+    expect(granted).toBe(100);
+    expect(bought(350, { price: undefined })).toBe(50);
+  });
+});
+
+test("a customer begins with one balance for each feature of his plans, but for what each entity gets", () => {
   const plans = [
-    plan({ id: "free", items: [item(), item({ featureId: "tokens" })] }),
+    plan({ id: "free", items: [item(), item({ featureId: "tokens" }), item({ entityFeatureId: "seats" })] }),
     plan({ id: "gift", items: [item({ included: 5 })] }),
   ];
   const balances = startingBalances(plans, starting(), ({ id }) => `s-${id}`);
@@ -158,11 +210,32 @@ describe("an upgrade", () => {
   });
 });
 
+describe("the period of a plan ends", () => {
+  test("with that of its price", () => {
+    const yearly = plan({
+      price: { amount: 5, every: { interval: "year", count: 1 } },
+      items: [item({ reset: everyMonth })],
+    });
+    expect(periodEnd(yearly, JAN_31, MAR_31)).toBe(Date.UTC(2027, 0, 31, 10));
+  });
+
+  test("never where nothing is paid again and nothing resets", () => {
+    expect(periodEnd(plan({ items: [item()] }), JAN_31, MAR_31)).toBeNull();
+    expect(periodEnd(plan({ price: { amount: 5, every: null } }), JAN_31, MAR_31)).toBeNull();
+  });
+
+  test("with that of an item, where only they reset", () => {
+    expect(periodEnd(plan({ items: [item(), item({ reset: everyMonth })] }), JAN_31, MAR_31)).toBe(APR_30);
+  });
+});
+
 const change = (fields: Partial<GrantChange> = {}): GrantChange => ({
   ending: new Set(["old"]),
   incoming: [grant("new", { source: "new" })],
   keepsUsage: false,
+  keepsBalance: false,
   now: JAN_31 + DAY,
+  nextGrantId: () => "kept",
   ...fields,
 });
 const old = (id: string, fields: Partial<Grant> = {}) => grant(id, { source: "old", ...fields });
@@ -290,8 +363,8 @@ describe("rollovers", () => {
   test("move to the first new grant that rolls over", () => {
     const before = messages(old("a"), r("r", { granted: 50, used: 20 }));
     expect(changeGrants(before, change({ incoming: heirs })).balance.grants).toEqual([
-      ...heirs,
       r("r", { granted: 50, used: 20, source: "new", rolledFrom: "y" }),
+      ...heirs,
     ]);
   });
 
@@ -303,16 +376,11 @@ describe("rollovers", () => {
     );
     const { grants } = changeGrants(before, change({ incoming: heirs })).balance;
     expect(grants.map(({ id, granted }) => [id, granted])).toEqual([
-      ["x", 100],
-      ["y", 100],
       ["late", 500],
       ["soon", 100],
+      ["x", 100],
+      ["y", 100],
     ]);
-  });
-
-  test("of which nothing is left are dropped", () => {
-    const before = messages(old("a"), r("r", { granted: 50, used: 50 }));
-    expect(changeGrants(before, change({ incoming: heirs })).balance.grants).toEqual(heirs);
   });
 
   test("are dropped where the new plan rolls nothing over", () => {
@@ -335,7 +403,113 @@ describe("rollovers", () => {
   });
 });
 
+describe("what was bought once in advance and is left", () => {
+  const changed = (...before: Grant[]) => changeGrants(messages(...before), change()).balance.grants;
+
+  test("stays for good, whatever the new plan is", () => {
+    expect(changed(old("a", { used: 70, prepaid: true }))).toEqual([
+      grant("new", { source: "new" }),
+      { id: "kept", source: "leftover", granted: 30, used: 0, createdAt: JAN_31 + DAY },
+    ]);
+  });
+
+  test("is nothing where all is used, where it came with the plan, or where it comes again", () => {
+    expect(changed(old("a", { used: 100, prepaid: true }))).toHaveLength(1);
+    expect(changed(old("a"))).toHaveLength(1);
+    expect(changed(old("a", { prepaid: true, reset: monthly }))).toHaveLength(1);
+  });
+});
+
+describe("a balance that is kept over a change", () => {
+  const keeping = (...before: Grant[]) =>
+    changeGrants(messages(...before), change({ keepsBalance: true })).balance.grants;
+
+  test("stays until it would have been reset", () => {
+    expect(keeping(old("a", { used: 70, reset: monthly }))).toEqual([
+      grant("new", { source: "new" }),
+      { id: "kept", source: "leftover", granted: 30, used: 0, createdAt: JAN_31 + DAY, expiresAt: FEB_28 },
+    ]);
+  });
+
+  test("stays for good where it never resets", () => {
+    expect(keeping(old("a", { used: 70 }))[1]).not.toHaveProperty("expiresAt");
+  });
+
+  test("is nothing where nothing is left", () => {
+    expect(keeping(old("a", { used: 100 }))).toEqual([grant("new", { source: "new" })]);
+  });
+
+  test("counts what is owed against the new plan", () => {
+    expect(keeping(old("a", { used: 130.5 }))).toEqual([grant("new", { source: "new", used: 30.5 })]);
+  });
+
+  test("owes nothing more where its overage is charged", () => {
+    expect(keeping(old("a", { used: 130, overage: usageBased }))).toEqual([grant("new", { source: "new" })]);
+  });
+
+  test("is none where nothing ends", () => {
+    expect(keeping(grant("b"))).toEqual([grant("b"), grant("new", { source: "new" })]);
+  });
+
+  test("that owes is forgotten where there is no new plan", () => {
+    const { balance } = changeGrants(
+      messages(old("a", { used: 130 })),
+      change({ keepsBalance: true, incoming: [] }),
+    );
+    expect(balance.grants).toEqual([]);
+  });
+});
+
 test("a carried debt is paid from what a new plan brings", () => {
   const before = messages(grant("debt", { source: "gift", used: 130, carry: true }));
   expect(used([changeGrants(before, change({ now: MAR_31 })).balance])).toEqual({ debt: 100, new: 30 });
+});
+
+describe("a change that is scheduled", () => {
+  const scheduled = scheduleGrants(
+    messages(
+      old("a", { used: 30 }),
+      old("r", { rolledFrom: "a", expiresAt: MAY_31 }),
+      grant("gift", { source: "gift" }),
+      grant("earlier", { source: "dropped" }),
+    ),
+    {
+      ending: new Set(["old"]),
+      dropping: new Set(["dropped"]),
+      starting: [grant("new", { source: "new", startsAt: FEB_28 })],
+      at: FEB_28,
+    },
+  );
+
+  test("ends the grants of the old plan then, adds those that start then, and drops what was scheduled before", () => {
+    expect(scheduled.grants).toEqual([
+      old("a", { used: 30, expiresAt: FEB_28 }),
+      old("r", { rolledFrom: "a", expiresAt: MAY_31 }),
+      grant("gift", { source: "gift" }),
+      grant("new", { source: "new", startsAt: FEB_28 }),
+    ]);
+  });
+
+  test("refuses more grants than a row holds", () => {
+    const full = messages(...Array.from({ length: 64 }, (_, n) => grant(`g${n}`)));
+    const starting = [grant("new")];
+    const none = new Set<string>();
+    expect(
+      refusal(() => scheduleGrants(full, { ending: none, dropping: none, starting, at: FEB_28 })).kind,
+    ).toBe("too_many_grants");
+  });
+
+  test("can be taken back: the old plan goes on, and what was to start is dropped", () => {
+    const change = { resuming: "old", dropping: new Set(["new"]), endsAt: undefined };
+    expect(resumeGrants(frozen(scheduled), change).grants).toEqual([
+      old("a", { used: 30 }),
+      old("r", { rolledFrom: "a", expiresAt: MAY_31 }),
+      grant("gift", { source: "gift" }),
+    ]);
+  });
+
+  test("that is taken back leaves the old plan the end that it has of its own", () => {
+    const change = { resuming: "old", dropping: new Set(["new"]), endsAt: APR_30 };
+    expect(resumeGrants(frozen(scheduled), change).grants[0]?.expiresAt).toBe(APR_30);
+  });
 });

@@ -82,7 +82,14 @@ function planOf({ id, items, add_on, group }: PlanSetup, price = 0, reversed: bo
   });
 }
 
-function itemOf({ feature: featureId, included, unlimited, interval, per, ...rest }: ItemSetup): ItemDefinition {
+function itemOf({
+  feature: featureId,
+  included,
+  unlimited,
+  interval,
+  per,
+  ...rest
+}: ItemSetup): ItemDefinition {
   const { interval_count: intervalCount, price, rollover } = rest;
   const recurs = interval !== null && interval !== "one_off";
   return item({

@@ -183,8 +183,9 @@ export type GrantCase = {
     kind: Name;
     setup: Infer<Kinds[Name]["setup"]>;
     ops: GrantOperation[];
-    /** What is expected, `derived` from the rules included. */
     expect: Record<string, unknown>;
+    /** What follows from the rules, though the source does not say it. */
+    derived?: Record<string, unknown>;
   };
 }[Kind];
 
@@ -192,7 +193,7 @@ const about = v.object({ id: text, source: text, kind: text, note: v.optional(te
 
 /** Throws `FormatError`. */
 export function parseGrantCase(value: unknown): GrantCase {
-  const { setup, ops, expect, derived = {}, ...rest } = objectAt(value, "the case");
+  const { setup, ops, expect, derived, ...rest } = objectAt(value, "the case");
   const { id, kind } = parsed(about, rest, "the case");
   if (!Object.hasOwn(kinds, kind)) throw new FormatError(`there is no kind ${JSON.stringify(kind)}`);
   const operationsOf = listAt(ops, "ops").map((each, index) => parseOperation(each, `ops[${index}]`));
@@ -202,10 +203,10 @@ export function parseGrantCase(value: unknown): GrantCase {
     kind,
     setup: parsed(kinds[kind as Kind].setup, setup, "setup"),
     ops: operationsOf,
-    expect: merged(
-      parseExpectations(kind as Kind, objectAt(expect, "expect"), labels, "expect"),
-      parseExpectations(kind as Kind, objectAt(derived, "derived"), labels, "derived"),
-    ),
+    expect: parseExpectations(kind as Kind, objectAt(expect, "expect"), labels, "expect"),
+    ...(derived !== undefined && {
+      derived: parseExpectations(kind as Kind, objectAt(derived, "derived"), labels, "derived"),
+    }),
   } as GrantCase;
 }
 
@@ -227,17 +228,4 @@ function parseExpectations(
   if (kind in expectations) return parsed(expectations[kind as keyof typeof expectations], expect, where);
   const points = Object.fromEntries(labels.map((label) => [label, v.optional(pointValidator)]));
   return parsed(v.object({ ...timeExpectation, ...points }), expect, where);
-}
-
-/** Both, point by point. */
-function merged(expect: Record<string, unknown>, derived: Record<string, unknown>): Record<string, unknown> {
-  const all = { ...expect };
-  for (const [field, value] of Object.entries(derived)) {
-    const stated = all[field];
-    all[field] =
-      typeof stated === "object" && typeof value === "object" && !Array.isArray(stated)
-        ? { ...value, ...stated }
-        : value;
-  }
-  return all;
 }

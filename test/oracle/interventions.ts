@@ -12,6 +12,7 @@ import {
 import { v } from "convex/values";
 import { mutation, query, type MutationCtx } from "../../src/component/_generated/server.js";
 import type { Doc } from "../../src/component/_generated/dataModel.js";
+import { advance } from "../../src/core/advance.js";
 import { nextChangeAt, type Grant } from "../../src/core/balances.js";
 import { lastBoundary } from "../../src/core/periods.js";
 import tallyTest from "../../src/test.js";
@@ -63,6 +64,17 @@ const expireGrant = mutation({
   },
 });
 
+const expireReservation = mutation({
+  args: { reservationId: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { reservationId }) => {
+    for (const open of await ctx.db.query("reservations").collect()) {
+      if (open.reservationId === reservationId) await ctx.db.patch(open._id, { expiresAt: Date.now() });
+    }
+    return null;
+  },
+});
+
 async function store(
   ctx: MutationCtx,
   row: Doc<"balances">,
@@ -78,16 +90,35 @@ const rows = query({
   handler: async (ctx) => await ctx.db.query("balances").collect(),
 });
 
-const interventions = { makeResetsDue, expireGrant, rows };
+/** When time alone will next change a balance; null if never. */
+const nextChange = query({
+  args: {},
+  returns: v.union(v.number(), v.null()),
+  handler: async (ctx) => {
+    const stored = await ctx.db.query("balances").collect();
+    const instants = stored.map((row) => nextChangeAt(advance(row, Date.now()).balance) ?? Infinity);
+    const next = Math.min(...instants);
+    return next === Infinity ? null : next;
+  },
+});
+
+const interventions = { makeResetsDue, expireGrant, expireReservation, rows, nextChange };
 
 interface Interventions {
   makeResetsDue: FunctionReference<"mutation", "internal", { periods: number }, null>;
   expireGrant: FunctionReference<"mutation", "internal", { grantId: string }, null>;
+  expireReservation: FunctionReference<"mutation", "internal", { reservationId: string }, null>;
   rows: FunctionReference<"query", "internal", Record<string, never>, Doc<"balances">[]>;
+  nextChange: FunctionReference<"query", "internal", Record<string, never>, number | null>;
 }
+type Sweep = FunctionReference<"mutation", "internal", Record<string, never>, { done: boolean }>;
 /** How a function of an app calls them. */
-export const intervene = (componentsGeneric() as unknown as { tally: { interventions: Interventions } }).tally
-  .interventions;
+const { tally } = componentsGeneric() as unknown as {
+  tally: { interventions: Interventions; resets: { sweep: Sweep }; reservations: { sweep: Sweep } };
+};
+export const intervene = tally.interventions;
+/** What the component's crons run. */
+export const sweeps = { resets: tally.resets.sweep, reservations: tally.reservations.sweep };
 
 /** Mounts the component, whose modules are `modules`, with the functions above. */
 export function registerWithInterventions(

@@ -42,7 +42,10 @@ export class RowNames {
   }
 }
 
-function termsOfItem(planId: string, { feature, interval, interval_count, price, unlimited, per }: ItemSetup) {
+function termsOfItem(
+  planId: string,
+  { feature, interval, interval_count, price, unlimited, per }: ItemSetup,
+) {
   const recurs = interval !== null && interval !== "one_off";
   return [
     planId,

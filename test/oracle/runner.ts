@@ -1,14 +1,15 @@
 /** Replays cases through the real component, and judges them. */
 import { catalogOf } from "./catalogs.js";
-import { parseCase, type Case, type Operation, type PlainOperation } from "./cases.js";
+import { parseCase, type Operation, type PlainOperation } from "./cases.js";
 import { Clock } from "./clock.js";
 import { componentModules, Deployment } from "./deployment.js";
 import { differences, type Difference } from "./differences.js";
 import { mismatch, mismatches, type Mismatch } from "./expectations.js";
+import { parseGrantCase } from "./grantCases.js";
 import type { Modules } from "./interventions.js";
 import { Subject } from "./operations.js";
 import { FormatError, listAt, objectAt } from "./parsing.js";
-import { stateOf } from "./state.js";
+import { answerTo } from "./questions.js";
 import { NoVerb } from "./verbs.js";
 import type { Answer } from "./wire.js";
 
@@ -31,74 +32,94 @@ export async function judgeAll(file: unknown): Promise<Verdict[]> {
 }
 
 export async function judge(value: unknown, modules: Modules): Promise<Verdict> {
-  const id = String(objectAt(value, "a case").id);
+  const about = objectAt(value, "a case");
+  const id = String(about.id);
   const difference = Object.hasOwn(differences, id) ? differences[id] : undefined;
+  const clock = new Clock(START);
   try {
-    const parsed = parseCase(value);
-    const found = [...(await play(parsed, false, modules)), ...(await play(parsed, true, modules))];
-    return verdictOn(id, found, difference);
+    const play =
+      about.kind === undefined ? usagePlay(value, clock, modules) : grantPlay(value, clock, modules);
+    const [given, reversed] = [await play(false), await play(true)];
+    return verdictOn(id, given, reversed, difference);
   } catch (error) {
     if (error instanceof NoVerb && difference && "noVerb" in difference) {
-      return { id, result: "skipped", lines: [`no verb: ${difference.reason}`] };
+      return { id, result: "skipped", lines: [`no verb: ${difference.noVerb}`] };
     }
     return { id, result: "failed", lines: [reasonOf(error)] };
+  } finally {
+    clock.restore();
   }
+}
+
+/** Plays a case once; `reversed` creates its grants the other way round. */
+type Play = (reversed: boolean) => Promise<Mismatch[]>;
+
+function grantPlay(value: unknown, clock: Clock, modules: Modules): Play {
+  const parsed = parseGrantCase(value);
+  return async (reversed) => {
+    const answer = await answerTo(parsed, clock, modules, reversed);
+    const { expect, derived = {} } = parsed;
+    const isRefused = answer.error === true && expect.error !== true && derived.error !== true;
+    return [
+      ...(isRefused ? [mismatch("no error", "error", "ops")] : []),
+      ...mismatches(expect, answer, "expect"),
+      ...mismatches(derived, answer, "derived"),
+    ];
+  };
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof NoVerb) return `no verb: ${error.message}`;
   if (error instanceof FormatError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : "?";
+  return error instanceof Error ? (error.stack ?? error.message).split("\n").slice(0, 4).join("\n") : "?";
 }
 
-function verdictOn(id: string, found: readonly Mismatch[], difference: Difference | undefined): Verdict {
-  const lines = [
-    ...new Set(found.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`)),
-  ];
-  if (difference === undefined) return { id, result: found.length === 0 ? "passed" : "failed", lines };
+function verdictOn(
+  id: string,
+  given: readonly Mismatch[],
+  reversed: readonly Mismatch[],
+  difference: Difference | undefined,
+): Verdict {
+  const lines = [...new Set([...given.map(lineOf), ...reversed.map(lineOf)])].map((line) =>
+    given.some((each) => lineOf(each) === line) ? line : `${line} (grants created in reverse)`,
+  );
+  if (difference === undefined) return { id, result: lines.length === 0 ? "passed" : "failed", lines };
   if ("noVerb" in difference) {
     return { id, result: "failed", lines: ["listed needlessly: all that it asks for has a verb", ...lines] };
   }
-  const { differs, reason } = difference;
-  const isListed = ({ path }: Mismatch) => differs.some((place) => path.startsWith(place));
-  const needless = differs.filter((place) => !found.some(({ path }) => path.startsWith(place)));
+  const isAt = (place: string) => (found: Mismatch) => found.path.startsWith(place);
+  const needless = difference.at.filter((place) => !given.some(isAt(place)) || !reversed.some(isAt(place)));
   if (needless.length > 0) {
     return {
       id,
       result: "failed",
-      lines: [...needless.map((place) => `listed needlessly: ${place} holds`), ...lines],
+      lines: [...needless.map((at) => `listed needlessly: ${at} holds`), ...lines],
     };
   }
-  if (!found.every(isListed)) return { id, result: "failed", lines };
-  return { id, result: "skipped", lines: [`differs: ${reason}`] };
+  const isListed = (found: Mismatch) => difference.at.some((place) => isAt(place)(found));
+  if (![...given, ...reversed].every(isListed)) return { id, result: "failed", lines };
+  return { id, result: "skipped", lines: [`differs: ${difference.differs}`] };
 }
 
-/** Plays a case from its start, and compares. */
-async function play(parsed: Case, reversed: boolean, modules: Modules): Promise<Mismatch[]> {
-  const clock = new Clock(START);
-  try {
+const lineOf = ({ path, expected, got }: Mismatch) => `${path}: expected ${expected}, got ${got}`;
+
+function usagePlay(value: unknown, clock: Clock, modules: Modules): Play {
+  const parsed = parseCase(value);
+  return async (reversed) => {
+    clock.now = START;
     const deployment = new Deployment(catalogOf(parsed, reversed), modules);
-    const subject = new Subject(deployment, parsed.setup);
+    const subject = new Subject(deployment, parsed.setup, clock);
     await subject.begin(reversed);
     const found: Mismatch[] = [];
     let last: Answer = {};
     for (const [index, operation] of parsed.ops.entries()) {
-      const answer = await perform(subject, operation, `ops[${index}]`, found);
-      last = answer;
+      last = await perform(subject, operation, `ops[${index}]`, found);
     }
     const { balances, entities, usage_limits, events, invoices, ...ofLast } = parsed.expect;
-    const state = await stateOf(deployment, subject.names, {
-      balances,
-      entities,
-      usage_limits,
-      events,
-      invoices,
-    });
+    const state = await subject.state({ balances, entities, usage_limits, events, invoices });
     found.push(...mismatches(parsed.expect, { ...state, ...pick(last, Object.keys(ofLast)) }, "expect"));
-    return found.map((each) => ({ ...each, path: each.path }));
-  } finally {
-    clock.restore();
-  }
+    return found;
+  };
 }
 
 const pick = (answer: Answer, fields: readonly string[]): Answer =>

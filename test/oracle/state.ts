@@ -1,4 +1,5 @@
 /** What a customer has, as the public lists tell it, in the words of the cases. */
+import { exact, nearest } from "../../src/core/amounts.js";
 import type { Doc } from "../../src/component/_generated/dataModel.js";
 import { CUSTOMER, type Deployment } from "./deployment.js";
 import { intervene } from "./interventions.js";
@@ -9,10 +10,17 @@ import { amountsOf, type Answer } from "./wire.js";
 type Listed = Awaited<ReturnType<Deployment["tally"]["balances"]["list"]>>["page"][number];
 type Part = Listed["breakdown"][number];
 
+/** What a lock held, and since when. */
+export interface Held {
+  value: number;
+  at: number;
+}
+
 /** Answers each field that `expected` names: nothing else is looked up. */
 export async function stateOf(
   deployment: Deployment,
   names: RowNames,
+  held: ReadonlyMap<string, Held>,
   expected: ExpectedState,
 ): Promise<Answer> {
   const { balances, entities, usage_limits: limits } = expected;
@@ -38,7 +46,7 @@ export async function stateOf(
       ),
     }),
     ...(limits && { usage_limits: countersOf(Object.keys(limits), stored) }),
-    ...(expected.events && { events: await usageValues(deployment) }),
+    ...(expected.events && { events: await recordedValues(deployment, held) }),
   };
 }
 
@@ -74,14 +82,24 @@ function countersOf(features: readonly string[], stored: readonly Doc<"balances"
   );
 }
 
-async function usageValues(deployment: Deployment): Promise<number[]> {
+/**
+ * The values of the usage events, in order. A reservation leaves one event, of all that it used; the
+ * wire has one of what was held, and one of what was used beyond that or given back.
+ */
+async function recordedValues(deployment: Deployment, held: ReadonlyMap<string, Held>): Promise<number[]> {
   const events = await pages((cursor) =>
-    deployment.query((ctx) => deployment.tally.events.list(ctx, { customerId: CUSTOMER, limit: 200, cursor })),
+    deployment.query((ctx) =>
+      deployment.tally.events.list(ctx, { customerId: CUSTOMER, limit: 200, cursor }),
+    ),
   );
-  return events
+  const settled = events
     .filter(({ kind }) => kind === "usage")
-    .map(({ value }) => value)
-    .reverse();
+    .map(({ key, value, createdAt: at }) => {
+      const before = key === undefined ? undefined : held.get(key)?.value;
+      return { at, value: before === undefined ? value : nearest(exact(value).minus(before)) };
+    })
+    .filter(({ value }) => value !== 0);
+  return [...held.values(), ...settled].sort((a, b) => a.at - b.at).map(({ value }) => value);
 }
 
 function listedBalances(deployment: Deployment): Promise<Listed[]> {

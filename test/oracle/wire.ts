@@ -16,7 +16,15 @@ const ERRORS: Partial<Record<ErrorKind, string>> = {
   reservation_closed: "lock_not_found",
 };
 
-export const errorCode = (kind: ErrorKind): string => ERRORS[kind] ?? kind;
+/** An id that holds something already, or has been settled, cannot be locked again. */
+const LOCK_ERRORS: typeof ERRORS = {
+  idempotency_conflict: "lock_already_exists",
+  reservation_closed: "lock_already_exists",
+};
+
+export function errorCode(kind: ErrorKind, operation?: string): string {
+  return (operation === "lock" ? LOCK_ERRORS[kind] : undefined) ?? ERRORS[kind] ?? kind;
+}
 
 export type Part = Pick<
   Decision["breakdown"][number],

@@ -38,6 +38,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             group: string;
             id: string;
             items: Array<{
+              carryOverage?: boolean;
               consumable: boolean;
               entityFeatureId?: string;
               featureId: string;
@@ -157,6 +158,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             group: string;
             id: string;
             items: Array<{
+              carryOverage?: boolean;
               consumable: boolean;
               entityFeatureId?: string;
               featureId: string;
@@ -280,6 +282,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 group: string;
                 id: string;
                 items: Array<{
+                  carryOverage?: boolean;
                   consumable: boolean;
                   entityFeatureId?: string;
                   featureId: string;
@@ -422,6 +425,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 group: string;
                 id: string;
                 items: Array<{
+                  carryOverage?: boolean;
                   consumable: boolean;
                   entityFeatureId?: string;
                   featureId: string;
@@ -611,6 +615,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 group: string;
                 id: string;
                 items: Array<{
+                  carryOverage?: boolean;
                   consumable: boolean;
                   entityFeatureId?: string;
                   featureId: string;
@@ -1141,6 +1146,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 group: string;
                 id: string;
                 items: Array<{
+                  carryOverage?: boolean;
                   consumable: boolean;
                   entityFeatureId?: string;
                   featureId: string;
@@ -1275,28 +1281,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       >;
     };
     subscriptions: {
-      active: FunctionReference<
-        "query",
-        "internal",
-        { customerId: string },
-        Array<{
-          addOn: boolean;
-          anchor: number;
-          customerId: string;
-          endedAt?: number;
-          entityId?: string;
-          group: string;
-          planId: string;
-          status: "active" | "ended";
-          subscriptionId: string;
-        }>,
-        Name
-      >;
       attach: FunctionReference<
         "mutation",
         "internal",
         {
           actor?: string;
+          carryOverBalances?: boolean;
+          carryOverUsages?: boolean;
           customerId: string;
           entityId?: string;
           idempotencyKey?: string;
@@ -1308,6 +1299,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             group: string;
             id: string;
             items: Array<{
+              carryOverage?: boolean;
               consumable: boolean;
               entityFeatureId?: string;
               featureId: string;
@@ -1385,6 +1377,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 group: string;
                 id: string;
                 items: Array<{
+                  carryOverage?: boolean;
                   consumable: boolean;
                   entityFeatureId?: string;
                   featureId: string;
@@ -1457,10 +1450,206 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               version: string;
             }>;
           };
+          quantities?: Record<string, number>;
           reason?: string;
+          successor?: {
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            version: string;
+          };
+          trial?: {
+            fingerprint?: string;
+            length: number;
+            unit: "day" | "month" | "year";
+          };
           version: string;
+          when: "now" | "period_end";
         },
-        { replayed: boolean; subscriptionId: string | null },
+        { replayed: boolean; startsAt: number; subscriptionId: string | null },
+        Name
+      >;
+      cancel: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId?: string;
+          idempotencyKey?: string;
+          planId: string;
+          reason?: string;
+          successor?: {
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            version: string;
+          };
+          when: "now" | "period_end";
+        },
+        { endsAt: number; replayed: boolean },
+        Name
+      >;
+      held: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; entityId?: string },
+        Array<{
+          addOn: boolean;
+          anchor: number;
+          customerId: string;
+          endsAt?: number;
+          entityId?: string;
+          group: string;
+          planId: string;
+          quantities?: Record<string, number>;
+          startsAt: number;
+          status: "scheduled" | "trialing" | "active" | "ended";
+          subscriptionId: string;
+          trialEndsAt?: number;
+        }>,
         Name
       >;
       list: FunctionReference<
@@ -1473,14 +1662,296 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             addOn: boolean;
             anchor: number;
             customerId: string;
-            endedAt?: number;
+            endsAt?: number;
             entityId?: string;
             group: string;
             planId: string;
-            status: "active" | "ended";
+            quantities?: Record<string, number>;
+            startsAt: number;
+            status: "scheduled" | "trialing" | "active" | "ended";
             subscriptionId: string;
+            trialEndsAt?: number;
           }>;
         },
+        Name
+      >;
+      preview: FunctionReference<
+        "query",
+        "internal",
+        {
+          actor?: string;
+          carryOverBalances?: boolean;
+          carryOverUsages?: boolean;
+          customerId: string;
+          entityId?: string;
+          idempotencyKey?: string;
+          plan: {
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              carryOverage?: boolean;
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          };
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          quantities?: Record<string, number>;
+          reason?: string;
+          successor?: {
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            version: string;
+          };
+          trial?: {
+            fingerprint?: string;
+            length: number;
+            unit: "day" | "month" | "year";
+          };
+          version: string;
+          when: "now" | "period_end";
+        },
+        {
+          drops: Array<{ planId: string; subscriptionId: string }>;
+          ends: Array<{ planId: string; subscriptionId: string }>;
+          startsAfresh: boolean;
+          startsAt: number;
+          unchanged: boolean;
+        },
+        Name
+      >;
+      resume: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId?: string;
+          idempotencyKey?: string;
+          planId: string;
+          reason?: string;
+        },
+        { resumed: boolean },
         Name
       >;
     };
@@ -1507,6 +1978,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             group: string;
             id: string;
             items: Array<{
+              carryOverage?: boolean;
               consumable: boolean;
               entityFeatureId?: string;
               featureId: string;
@@ -1635,6 +2107,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 group: string;
                 id: string;
                 items: Array<{
+                  carryOverage?: boolean;
                   consumable: boolean;
                   entityFeatureId?: string;
                   featureId: string;
