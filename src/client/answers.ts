@@ -1,4 +1,3 @@
-import { nearest, exact } from "../core/amounts.js";
 import type { Decision } from "../core/answers.js";
 import type { Interval } from "../core/periods.js";
 
@@ -43,7 +42,6 @@ export function checkAnswer(decision: Decision, customerId: string): CheckAnswer
 
 function dataOf(decision: Decision, customerId: string): CheckData {
   const resetting = decision.breakdown.find(({ interval }) => interval !== undefined);
-  const balance = exact(decision.granted).minus(decision.usage);
   return {
     allowed: decision.allowed,
     code: "feature_found",
@@ -54,7 +52,7 @@ function dataOf(decision: Decision, customerId: string): CheckData {
     interval: resetting?.interval ?? null,
     interval_count: resetting?.intervalCount ?? null,
     unlimited: decision.unlimited,
-    balance: decision.unlimited ? 0 : nearest(balance),
+    balance: decision.balance,
     usage: decision.usage,
     included_usage: decision.granted,
     next_reset_at: decision.nextResetAt,
@@ -71,6 +69,7 @@ export function unauthenticatedAnswer(featureId: string, requiredBalance: number
     granted: 0,
     usage: 0,
     remaining: 0,
+    balance: 0,
     unlimited: false,
     overageAllowed: false,
     nextResetAt: null,

@@ -137,11 +137,11 @@ export interface Builders<
     Scope,
     Ids["metered"]
   >;
-  userAction: UserBuilder<
-    "action",
+  userAction: MeteredActionBuilder<
     Visibility,
     GenericActionCtx<DataModel> & Added<MutationVerbs<Ids>>,
-    Scope
+    Scope,
+    Ids["metered"]
   >;
 }
 

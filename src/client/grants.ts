@@ -1,6 +1,13 @@
 import type { ComponentApi } from "../component/_generated/component.js";
-import { assertAmount } from "../core/amounts.js";
-import { assertCount, assertFlag, assertId, assertInstant, assertKeys, refuse } from "../core/arguments.js";
+import {
+  assertAmount,
+  assertCount,
+  assertFlag,
+  assertId,
+  assertInstant,
+  assertKeys,
+  refuse,
+} from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { INTERVALS, type Interval } from "../core/periods.js";
 import type { MutationContext } from "./contexts.js";
@@ -112,7 +119,7 @@ function targetOf(given: SetArgs): { remaining: number } | { usage: number } | {
   if ([remaining, usage, granted].filter((each) => each !== undefined).length !== 1) {
     refuse("grants.set", "takes exactly one of remaining, usage and granted", given);
   }
-  if (remaining !== undefined) assertAmount(remaining, "remaining", { negative: true });
+  if (remaining !== undefined) assertAmount(remaining, "remaining");
   if (usage !== undefined) assertAmount(usage, "usage", { negative: true });
   if (granted !== undefined) assertAmount(granted, "granted");
   if (remaining !== undefined) return { remaining };

@@ -20,6 +20,7 @@ export type { BalanceView, BrowserApi, CustomerView, EventView, PlanView } from 
 export type { CheckAnswer, CheckData } from "./answers.js";
 export type { Identity } from "./identity.js";
 export type { CheckArgs, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
+export type { ControlArgs, UsageLimit } from "./controls.js";
 export type { EntityArgs } from "./entities.js";
 export type { GrantArgs, RevokeArgs, SetArgs } from "./grants.js";
 export type { PageArgs } from "./pages.js";

@@ -1,6 +1,5 @@
 /** What a metered action counts while it runs, and how that is settled. */
-import { assertAmount, exact, stored } from "../core/amounts.js";
-import { refuse } from "../core/arguments.js";
+import { assertAmount, PLACES, refuse } from "../core/arguments.js";
 import type { MutationContext } from "./contexts.js";
 import type { Identity } from "./identity.js";
 import type { Reservation, Reservations, ReserveArgs } from "./reservations.js";
@@ -52,7 +51,9 @@ export async function runMetered<Result>(
 }
 
 function meterOf(counted: readonly Counted[]): ActionMeter {
-  const find = (featureId: string | undefined): Counted => {
+  const find = (featureId: string | undefined): Counted | undefined => {
+    // What is not metered may be counted: the handler need not know.
+    if (counted.length === 0) return undefined;
     const [first] = counted;
     const named =
       featureId === undefined && counted.length === 1
@@ -67,11 +68,13 @@ function meterOf(counted: readonly Counted[]): ActionMeter {
     add: (units, featureId) => {
       assertAmount(units, "units");
       const meter = find(featureId);
-      meter.total = stored(exact(meter.total ?? 0).plus(units));
+      // Rounded where amounts end, so that many small parts do not gather the errors of binary fractions.
+      if (meter !== undefined) meter.total = Number(((meter.total ?? 0) + units).toFixed(PLACES));
     },
     report: async (total, featureId) => {
       assertAmount(total, "total");
       const meter = find(featureId);
+      if (meter === undefined) return;
       meter.total = total;
       await meter.reservation.report(total);
     },

@@ -1,6 +1,5 @@
 import type { ComponentApi } from "../component/_generated/component.js";
-import { assertAmount } from "../core/amounts.js";
-import { assertId, assertKeys, assertText, refuse } from "../core/arguments.js";
+import { assertAmount, assertId, assertKeys, assertText, refuse } from "../core/arguments.js";
 import type { Catalog } from "../core/catalog.js";
 import { shown, tallyError } from "../core/errors.js";
 import type { MutationContext } from "./contexts.js";

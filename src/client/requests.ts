@@ -1,6 +1,12 @@
 /** What the verbs take, and the checks that they all pass before anything is asked of the component. */
-import { assertAmount } from "../core/amounts.js";
-import { assertId, assertKeys, assertProperties, refuse, type Properties } from "../core/arguments.js";
+import {
+  assertAmount,
+  assertId,
+  assertKeys,
+  assertProperties,
+  type Properties,
+  refuse,
+} from "../core/arguments.js";
 import type { Catalog } from "../core/catalog.js";
 import type { OnInsufficient } from "../core/draws.js";
 import { tallyError } from "../core/errors.js";
@@ -35,6 +41,21 @@ export interface UseArgs<FeatureId extends string = string> {
 export interface TrackArgs<FeatureId extends string = string> extends UseArgs<FeatureId> {
   /** What to do when the balance cannot pay all: apply what fits (`cap`, the default), throw (`reject`), or go below zero (`overflow`). */
   onInsufficient?: OnInsufficient;
+}
+
+/** A use of every feature that lists the event's name, each by the same value: all of them or none. */
+export type EventArgs = Omit<TrackArgs, "featureId"> & { eventName: string };
+
+/** One use for each feature that the event charges. A key is kept for each of them apart. */
+export function usesOfEvent(catalog: Catalog, { eventName, idempotencyKey, ...use }: EventArgs): TrackArgs[] {
+  if (typeof eventName !== "string") refuse("eventName", "must be a string", eventName);
+  if (idempotencyKey !== undefined) assertId(idempotencyKey, "idempotencyKey");
+  const features = catalog.featuresOfEvent(eventName);
+  return features.map((featureId) => ({
+    ...use,
+    featureId,
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+  }));
 }
 
 /** A check that deducts at once if it is allowed. */

@@ -1,14 +1,15 @@
 /** Holding an amount while the work goes on, and settling it at what the work took. */
 import type { FunctionReturnType } from "convex/server";
 import type { ComponentApi } from "../component/_generated/component.js";
-import { assertAmount } from "../core/amounts.js";
 import {
+  asObject,
+  assertAmount,
   assertCount,
   assertId,
   assertKeys,
   assertProperties,
-  refuse,
   type Properties,
+  refuse,
 } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { assert, tallyError } from "../core/errors.js";
@@ -43,6 +44,8 @@ export interface Reservation {
   reservationId: string | null;
   /** Whether the amount is held. */
   allowed: boolean;
+  /** The same hold was made before, and is still open. */
+  replayed: boolean;
   /** Why it is not: the check's answer. */
   refusal: CheckAnswer | null;
   /** Milliseconds since 1970; null if it was refused. */
@@ -80,7 +83,7 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     ctx: MutationContext,
     args: { customerId: string } & ReserveArgs<Id> & Known<Id, Ids["metered"]>,
   ): Promise<Reservation> {
-    const { customerId, ...rest } = args as { customerId: string } & ReserveArgs;
+    const { customerId, ...rest } = asObject(args as { customerId: string } & ReserveArgs, "reserve");
     assertId(customerId, "customerId");
     return await this.hold(ctx, { customerId }, rest);
   }
@@ -102,7 +105,7 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     }
     assert(result.kind !== "unknown_customer", "a customer who is provisioned is known");
     if (result.kind === "refused") return refused(checkAnswer(result.decision, customerId));
-    return this.handle(ctx, { customerId, reservationId: result.reservationId }, result.expiresAt);
+    return this.handle(ctx, { customerId, reservationId: result.reservationId }, result);
   }
 
   /** Notes that `total` units are used so far. Throws `reservation_not_found`, `reservation_closed`. */
@@ -116,7 +119,7 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
   async extend(ctx: MutationContext, args: Settling & { value?: number; ttlMs?: number }): Promise<boolean> {
     assertSettling(args, ["value", "ttlMs"], "reservations.extend");
     const { value = 0, ttlMs, ...settling } = args;
-    assertAmount(value, "value");
+    if ("value" in args) assertAmount(args.value, "value");
     if (ttlMs !== undefined) assertCount(ttlMs, "ttlMs", 1, MAX_TTL_MS);
     const result = await ctx.runMutation(this.component.reservations.extend, {
       ...settling,
@@ -162,10 +165,15 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     return await ctx.runQuery(this.component.reservations.list, args);
   }
 
-  private handle(ctx: MutationContext, settling: Settling, expiresAt: number): Reservation {
+  private handle(
+    ctx: MutationContext,
+    settling: Settling,
+    { expiresAt, replayed }: { expiresAt: number; replayed: boolean },
+  ): Reservation {
     return {
       reservationId: settling.reservationId,
       allowed: true,
+      replayed,
       refusal: null,
       expiresAt,
       report: async (total) => await this.report(ctx, { ...settling, total }),
@@ -187,6 +195,7 @@ function refused(refusal: CheckAnswer): Reservation {
   return {
     reservationId: null,
     allowed: false,
+    replayed: false,
     refusal,
     expiresAt: null,
     report: nothingHeld,

@@ -1,6 +1,13 @@
 import type { ComponentApi } from "../component/_generated/component.js";
-import { assertAmount } from "../core/amounts.js";
-import { assertCount, assertFlag, assertId, assertKeys, asObject, refuse } from "../core/arguments.js";
+import {
+  asObject,
+  assertAmount,
+  assertCount,
+  assertFlag,
+  assertId,
+  assertKeys,
+  refuse,
+} from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import type { Plan } from "../core/terms.js";
 import type { ItemDefinition } from "../core/definitions.js";

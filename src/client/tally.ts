@@ -8,7 +8,8 @@ import type { CheckAnswer } from "./answers.js";
 import { userBuilders, type AppBuilders, type Builders, type Customizations } from "./builders.js";
 import type { IdentifyContext, MutationContext, QueryContext } from "./contexts.js";
 import { assertIdentity, type Identity } from "./identity.js";
-import type { CheckArgs, Known, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
+import type { CheckArgs, EventArgs, Known, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
+import { Controls } from "./controls.js";
 import { Customers } from "./customers.js";
 import { Entities } from "./entities.js";
 import { Grants } from "./grants.js";
@@ -67,6 +68,8 @@ export class Tally<
   readonly subscriptions: Subscriptions<Ids>;
   /** Amounts outside of plans. */
   readonly grants: Grants<Ids>;
+  /** Customers' own limits. */
+  readonly controls: Controls<Ids>;
   /** Holds, by id: for the function that settles what another one has begun. */
   readonly reservations: Reservations<Ids>;
   readonly balances: Balances;
@@ -89,6 +92,7 @@ export class Tally<
     this.entities = new Entities(component, catalog);
     this.subscriptions = new Subscriptions(component, catalog);
     this.grants = new Grants(component, catalog);
+    this.controls = new Controls(component, catalog);
     this.reservations = new Reservations(component, catalog);
     this.balances = new Balances(component, catalog);
     this.events = new Events(component);
@@ -128,9 +132,15 @@ export class Tally<
   async track<Id extends string>(
     ctx: MutationContext,
     args: { customerId: string } & TrackArgs<Id> & Known<Id, Ids["metered"]>,
-  ): Promise<Tracked> {
-    const { customerId, ...rest } = asObject(args as { customerId: string } & TrackArgs, "track");
-    return await this.mutationVerbs(ctx, { customerId }, { negative: true }).track(rest);
+  ): Promise<Tracked>;
+  async track(ctx: MutationContext, args: { customerId: string } & EventArgs): Promise<Tracked[]>;
+  async track(
+    ctx: MutationContext,
+    args: { customerId: string } & (TrackArgs | EventArgs),
+  ): Promise<Tracked | Tracked[]> {
+    const { customerId, ...rest } = asObject(args, "track");
+    const verbs: MutationVerbs = this.mutationVerbs(ctx, { customerId }, { negative: true });
+    return "eventName" in rest ? await verbs.track(rest) : await verbs.track(rest);
   }
 
   /** As `ctx.consume`, of any customer. */

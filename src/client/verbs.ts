@@ -11,7 +11,9 @@ import {
   askOf,
   requestOf,
   type Ask,
+  usesOfEvent,
   type CheckArgs,
+  type EventArgs,
   type Known,
   type Request,
   type SendEventArgs,
@@ -51,6 +53,8 @@ export interface MutationVerbs<Ids extends CatalogIds = CatalogIds> {
    */
   track<Id extends string>(args: TrackArgs<Id> & Known<Id, Ids["metered"]>): Promise<Tracked>;
   track<Id extends string>(args: readonly (TrackArgs<Id> & Known<Id, Ids["metered"]>)[]): Promise<Tracked[]>;
+  /** As above, by the name of an event: charges every feature that lists it, all of them or none. */
+  track(args: EventArgs): Promise<Tracked[]>;
   /**
    * Checks and deducts in one step. Throws `usage_exceeded`, with the check's answer inside, if the
    * balance cannot pay for all of it; then nothing was changed.
@@ -83,7 +87,8 @@ export function mutationVerbs(ctx: MutationContext, account: Account): MutationV
   const verbs = {
     check: (args: OneOrMany<SendEventArgs>) =>
       sendsEvent(args) ? checkAndSend(ctx, account, args) : check(ctx, account, args),
-    track: (args: OneOrMany<TrackArgs>) => use(ctx, account, args, "track"),
+    track: (args: OneOrMany<TrackArgs> | EventArgs) =>
+      isEvent(args) ? trackEvent(ctx, account, args) : use(ctx, account, args, "track"),
     consume: (args: OneOrMany<UseArgs>) => use(ctx, account, args, "consume"),
     reserve: (args: ReserveArgs) =>
       new Reservations(account.component, account.catalog).hold(ctx, account.identity, args),
@@ -191,6 +196,24 @@ async function use(
   const result = await callTrack(ctx, account, requests);
   if (result.kind === "refused") throw usageExceeded(result.decision);
   return sameShape(args, result.results);
+}
+
+function isEvent(args: unknown): args is EventArgs {
+  return typeof args === "object" && args !== null && "eventName" in args;
+}
+
+async function trackEvent(ctx: MutationContext, account: Account, args: EventArgs): Promise<Tracked[]> {
+  const { catalog, identity, negative } = account;
+  const requests = usesOfEvent(catalog, args).map((use) => {
+    const request = requestOf(catalog, use, identity?.entityId, { verb: "track", negative });
+    const { idempotencyKey: key } = request;
+    // Each feature's use is an event with a key of its own; an app's key has no control character.
+    return key === undefined ? request : { ...request, idempotencyKey: `${key}\u0000${use.featureId}` };
+  });
+  signedIn(identity);
+  const result = await callTrack(ctx, account, requests);
+  if (result.kind === "refused") throw usageExceeded(result.decision);
+  return result.results;
 }
 
 /** One crossing; a customer's very first use takes a second one, which brings the default plans. */

@@ -8,8 +8,15 @@ import { eventFields } from "./schema.js";
 const listedEventValidator = v.object({ eventId: v.string(), createdAt: v.number(), ...eventFields });
 type ListedEvent = Infer<typeof listedEventValidator>;
 
-function listedEvent({ _id, _creationTime, ...event }: Doc<"events">): ListedEvent {
-  return { eventId: _id, createdAt: _creationTime, ...event };
+/** A key of our own is shown as the id of the app's that it is made from. */
+function listedEvent({ _id, _creationTime, key, ...event }: Doc<"events">): ListedEvent {
+  const shownKey = key?.split("\u0000", 1)[0];
+  return {
+    eventId: _id,
+    createdAt: _creationTime,
+    ...event,
+    ...(shownKey !== undefined && { key: shownKey }),
+  };
 }
 
 /** What happened to a customer's balances (or to one feature of his), the latest first. */
@@ -38,7 +45,11 @@ export async function findEvent(
     .unique();
 }
 
-/** Keys of our own, beside an app's: a control character is what no app's key can have. */
+/**
+ * The keys that a reservation's settlement and its late confirmation are recorded under: beside those
+ * of an app, which have no control character, so that one request can use one id for both.
+ */
+export const holdKey = (reservationId: string): string => `${reservationId}\u0000hold`;
 export const lateKey = (reservationId: string): string => `${reservationId}\u0000late`;
 
 /** The keys of an event's refunds, and the range that they lie in. */
@@ -64,7 +75,8 @@ export const get = query({
   returns: v.union(listedEventValidator, v.null()),
   handler: async (ctx, { customerId, eventId, key }) => {
     if (eventId !== undefined) return listedEvent(await getEvent(ctx, customerId, eventId));
-    const event = key === undefined ? null : await findEvent(ctx, customerId, key);
+    if (key === undefined) return null;
+    const event = (await findEvent(ctx, customerId, key)) ?? (await findEvent(ctx, customerId, holdKey(key)));
     return event === null ? null : listedEvent(event);
   },
 });

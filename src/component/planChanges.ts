@@ -62,8 +62,8 @@ export async function transition(
           ...(at > now && ending[0] !== undefined && { inherits: ending[0].subscriptionId }),
         };
   const terms = await Promise.all([...ending, ...dropping].map((held) => termsOf(ctx, held)));
-  await changeRows(ctx, { ...change, terms, plan: incoming?.plan ?? null }, (row, items, isNow) => {
-    const starting = items.flatMap((item) => grantFor(item) ?? []);
+  await changeRows(ctx, { ...change, terms, plan: incoming?.plan ?? null }, (row, items, isNow, marks) => {
+    const starting = items.flatMap((item) => grantFor(item) ?? []).map((grant) => ({ ...grant, ...marks }));
     if (!isNow) {
       const scheduled = { ending: endingSources, dropping: droppedSources, starting, at };
       return { balance: scheduleGrants(row, scheduled), closed: [] };
@@ -124,6 +124,7 @@ type RowChange = (
   row: Row,
   incoming: readonly Item[],
   isNow: boolean,
+  marks?: { perEntity: true },
 ) => ReturnType<typeof changeGrants<Row>>;
 
 /** Changes each row that any of the terms grant: the owner's, and (of items per entity) each entity's. */
@@ -146,7 +147,8 @@ async function changeRows(
       const isGiven = (item: Item) => item.entityFeatureId === entity.featureId;
       if (!itemsOf(plans, featureId).some(isGiven)) continue;
       const place = { customerId, featureId, owner: entity.entityId, at, now };
-      await changeRow(ctx, place, arriving.filter(isGiven), change);
+      const perEntity: RowChange = (row, given, isNow) => change(row, given, isNow, { perEntity: true });
+      await changeRow(ctx, place, arriving.filter(isGiven), perEntity);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Giving back what a use took, to the very grants that paid, at most once in sum. */
 import { v } from "convex/values";
-import { assertAmount, exact, nearest, total } from "../core/amounts.js";
+import { exact, nearest, total } from "../core/amounts.js";
+import { assertAmount } from "../core/arguments.js";
 import { summarize } from "../core/answers.js";
 import { shown, tallyError } from "../core/errors.js";
 import { divide, restore } from "../core/refunds.js";

@@ -1,7 +1,7 @@
 /** Amounts drawn ahead of a use whose extent is not known yet, until they are settled. */
 import { v, type Infer } from "convex/values";
 import { answer, decisionValidator, summarize } from "../core/answers.js";
-import { exact, nearest } from "../core/amounts.js";
+import { atLeastZero, exact, nearest } from "../core/amounts.js";
 import { askedFeature, draw, type Draw } from "../core/draws.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import { restore } from "../core/refunds.js";
@@ -11,7 +11,7 @@ import { internalMutation, mutation, query, type MutationCtx, type QueryCtx } fr
 import { hasBudget } from "./budget.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { provisionValidator, storeBeginning } from "./customers.js";
-import { findEvent, lateKey } from "./events.js";
+import { findEvent, holdKey, lateKey } from "./events.js";
 import { poolsValidator, propertyValidator } from "./schema.js";
 import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
 import { askFields, beginningOf, WorkingRows } from "./workingRows.js";
@@ -47,7 +47,7 @@ export const reserve = mutation({
   handler: async (ctx, args) => {
     const { customerId, pools, entityId, units, provision, properties } = args;
     const now = Date.now();
-    const repeated = await repeatOfHold(ctx, args);
+    const repeated = await repeatOfHold(ctx, args, now);
     if (repeated !== null) return { kind: "held" as const, ...held(repeated), replayed: true };
 
     const beginning = await beginningOf(ctx, customerId, [args], provision, now);
@@ -87,19 +87,22 @@ export const heldValidator = v.object(heldFields);
 async function repeatOfHold(
   ctx: QueryCtx,
   { customerId, reservationId, pools, entityId, units }: Infer<typeof reserveArgs>,
+  now: number,
 ): Promise<Doc<"reservations"> | null> {
   if (reservationId === undefined) return null;
   const open = await findReservation(ctx, customerId, reservationId);
   if (open === null) {
-    if ((await findEvent(ctx, customerId, reservationId)) !== null) throw closed(reservationId);
+    if ((await findEvent(ctx, customerId, holdKey(reservationId))) !== null) throw closed(reservationId);
     return null;
   }
+  const asked = open.asked ?? open.value;
   const isSame =
-    askedFeature(open) === askedFeature({ pools }) && open.entityId === entityId && open.value === units;
+    askedFeature(open) === askedFeature({ pools }) && open.entityId === entityId && asked === units;
+  if (isSame && open.expiresAt <= now) throw closed(reservationId);
   if (isSame) return open;
   throw tallyError(
     "idempotency_conflict",
-    `The reservation ${shown(reservationId)} is open and holds something else (${open.value} of "${askedFeature(open)}"). Use a new id. Nothing was changed.`,
+    `The reservation ${shown(reservationId)} is open and holds something else (${asked} of "${askedFeature(open)}"). Use a new id. Nothing was changed.`,
     { reservationId },
   );
 }
@@ -143,7 +146,7 @@ export const extend = mutation({
       ttlMs === undefined
         ? reservation.expiresAt
         : Math.min(latest, Math.max(reservation.expiresAt, now + ttlMs));
-    const more = { value: reservation.value, draws: reservation.draws };
+    const more: Partial<Doc<"reservations">> & { value: number } = { value: reservation.value };
     if (units > 0) {
       const working = await WorkingRows.reload(ctx, customerId, reservation, now);
       const ask = working.scope({ ...reservation, units });
@@ -152,12 +155,24 @@ export const extend = mutation({
       working.apply(outcome);
       await working.save(ctx, customerId, false);
       more.value = nearest(exact(reservation.value).plus(units));
-      more.draws = [...reservation.draws, ...outcome.draws];
+      more.asked = reservation.asked ?? reservation.value;
+      more.draws = joined(reservation.draws, outcome.draws);
+      if (outcome.unlimited) more.unlimited = true;
     }
     await ctx.db.patch("reservations", reservation._id, { ...more, expiresAt });
     return { kind: "held" as const, ...held({ reservationId, value: more.value, expiresAt }) };
   },
 });
+
+/** Draws one after the other: of one grant and period they are one, so that a hold that grows stays small. */
+function joined(earlier: readonly Draw[], later: readonly Draw[]): Draw[] {
+  const [last, next] = [earlier.at(-1), later[0]];
+  if (last === undefined || next === undefined) return [...earlier, ...later];
+  if (last.grantId !== next.grantId || last.until !== next.until) return [...earlier, ...later];
+  const sum = (a: number, b: number) => nearest(exact(a).plus(b));
+  const both = { ...last, amount: sum(last.amount, next.amount), units: sum(last.units, next.units) };
+  return [...earlier.slice(0, -1), both, ...later.slice(1)];
+}
 
 const settledValidator = v.object({
   ...trackedValidator.fields,
@@ -189,15 +204,14 @@ export const confirm = mutation({
     const now = Date.now();
     const reservation = await findReservation(ctx, customerId, reservationId);
     if (reservation !== null) {
-      return {
-        kind: "settled" as const,
-        settled: await settle(ctx, reservation, total ?? reservation.value, now),
-      };
+      const settled = await settle(ctx, reservation, total ?? reservation.value, now);
+      return { kind: "settled" as const, settled };
     }
     const event = await settledEvent(ctx, customerId, reservationId);
-    if (event.expired === true) return await confirmLate(ctx, event, total, pools, now);
-    if (total !== undefined && total !== event.value) throw closed(reservationId);
-    return { kind: "settled" as const, settled: { ...replayed(event), late: false, lapsed: 0 } };
+    const confirmed = total ?? event.held ?? event.value;
+    if (event.expired === true) return await confirmLate(ctx, event, reservationId, confirmed, pools, now);
+    if (confirmed !== event.value) throw closed(reservationId);
+    return { kind: "settled" as const, settled: settledAgain(event) };
   },
 });
 
@@ -209,7 +223,8 @@ export const release = mutation({
     const reservation = await findReservation(ctx, customerId, reservationId);
     if (reservation !== null) return await settle(ctx, reservation, reservation.reported ?? 0, Date.now());
     const event = await settledEvent(ctx, customerId, reservationId);
-    return { ...replayed(event), late: event.expired === true, lapsed: 0 };
+    const again = settledAgain(event);
+    return { ...again, late: again.late || event.expired === true };
   },
 });
 
@@ -243,51 +258,94 @@ async function settle(
   } else if (difference.gt(0)) {
     const more = draw(working.rows, { ...scope, units: nearest(difference) }, "cap");
     working.apply(more);
-    draws = [...draws, ...more.draws];
+    draws = joined(draws, more.draws);
     ({ uncovered } = more);
     unlimited ||= more.unlimited;
   }
   await working.save(ctx, customerId, false);
   await ctx.db.delete("reservations", reservation._id);
+  const late = now >= reservation.expiresAt && options.expired === undefined;
   const use = {
     customerId,
     featureId: askedFeature(reservation),
     entityId,
     value: units,
-    key: reservationId,
+    key: holdKey(reservationId),
     properties,
+    held: value,
     ...options,
+    ...(late && { lateTotal: units }),
+    ...(lapsed !== 0 && { lapsed }),
   };
   const tracked = await recordUse(ctx, use, { draws, uncovered, unlimited }, summarize(working.rows, scope));
-  return { ...tracked, late: now >= reservation.expiresAt, lapsed };
+  return { ...tracked, late, lapsed };
 }
 
-/** A hold that was swept has settled at what was reported; what it took beyond that is charged now. */
+/** What was answered when the reservation was settled. */
+function settledAgain(event: Doc<"events">): Settled {
+  return { ...replayed(event), late: event.lateTotal !== undefined, lapsed: event.lapsed ?? 0 };
+}
+
+/**
+ * A hold that was swept has settled at what was reported. A late confirmation charges what is more,
+ * as far as the balance goes, or gives back what is less; it is answered as one settlement of all.
+ */
 async function confirmLate(
   ctx: MutationCtx,
   event: Doc<"events">,
-  units: number | undefined,
+  reservationId: string,
+  confirmed: number,
   pools: Infer<typeof poolsValidator> | undefined,
   now: number,
 ): Promise<{ kind: "settled"; settled: Settled } | { kind: "late"; featureId: string }> {
   const { customerId, entityId, featureId = "" } = event;
-  const key = lateKey(event.key ?? "");
+  const key = lateKey(reservationId);
   const repeated = await findEvent(ctx, customerId, key);
-  const asLate = (tracked: Tracked) => ({
-    kind: "settled" as const,
-    settled: { ...tracked, late: true, lapsed: 0 },
-  });
-  if (repeated !== null) return asLate(replayed(repeated));
-  const owed = exact(units ?? event.value).minus(event.value);
-  if (owed.lte(0)) return asLate(replayed(event));
+  if (repeated !== null && repeated.lateTotal !== confirmed) throw closed(reservationId);
+  if (repeated !== null) return asOne(event, replayed(repeated), repeated);
   if (pools === undefined) return { kind: "late", featureId };
+
   const working = await WorkingRows.reload(ctx, customerId, { pools, entityId }, now);
-  const ask = working.scope({ pools, entityId, units: nearest(owed) });
-  const outcome = draw(working.rows, ask, "cap");
-  working.apply(outcome);
+  const scope = working.scope({ pools, entityId, units: 0 });
+  const owed = exact(confirmed).minus(event.value);
+  const { properties } = event;
+  const use = {
+    customerId,
+    featureId,
+    entityId,
+    value: nearest(owed),
+    key,
+    properties,
+    lateTotal: confirmed,
+  };
+  if (owed.gte(0)) {
+    const outcome = draw(working.rows, { ...scope, units: nearest(owed) }, "cap");
+    working.apply(outcome);
+    await working.save(ctx, customerId, false);
+    return asOne(event, await recordUse(ctx, use, outcome, summarize(working.rows, scope)), use);
+  }
+  const charged = exact(event.value).minus(event.uncovered ?? 0);
+  const returning = atLeastZero(charged.minus(confirmed));
+  const restored = restore(working.rows, event.draws, event._creationTime, nearest(returning), scope);
+  working.apply(restored);
   await working.save(ctx, customerId, false);
-  const use = { customerId, featureId, entityId, value: ask.units, key, properties: event.properties };
-  return asLate(await recordUse(ctx, use, outcome, summarize(working.rows, ask)));
+  const uncovered = nearest(owed.plus(returning).minus(restored.lapsed));
+  const outcome = { draws: restored.draws, uncovered, unlimited: false };
+  const given = { ...use, ...(restored.lapsed !== 0 && { lapsed: restored.lapsed }) };
+  return asOne(event, await recordUse(ctx, given, outcome, summarize(working.rows, scope)), given);
+}
+
+/** The settlement by the sweep and the late confirmation, as the one that they are to the caller. */
+function asOne(
+  swept: Doc<"events">,
+  late: Tracked,
+  { lateTotal, lapsed = 0 }: { lateTotal?: number; lapsed?: number },
+): { kind: "settled"; settled: Settled } {
+  const before = exact(swept.value).minus(swept.uncovered ?? 0);
+  const value = lateTotal ?? swept.value;
+  const applied = nearest(before.plus(late.applied));
+  const uncovered = nearest(exact(value).minus(applied));
+  return { kind: "settled", settled: { ...late, value, applied, uncovered, late: true, lapsed } };
 }
 
 /** Reservations that nobody settled in time, each settled at what was last reported. */
@@ -302,8 +360,15 @@ export const sweep = internalMutation({
         .query("reservations")
         .withIndex("by_expiry", (q) => q.gt("expiresAt", 0).lte("expiresAt", now))
         .take(SWEEP_BATCH);
-      for (const reservation of due) {
-        await settle(ctx, reservation, reservation.reported ?? 0, now, { expired: true });
+      for (const { _id, value } of due) {
+        // Each in a transaction of its own: one that cannot be settled must not keep the others.
+        await ctx.runMutation(internal.reservations.expire, { id: _id }).catch(async (error: unknown) => {
+          console.error(
+            "A reservation cannot be settled at what was reported; charged as held.",
+            String(error),
+          );
+          await ctx.runMutation(internal.reservations.expire, { id: _id, units: value });
+        });
       }
       settled += due.length;
       if (due.length < SWEEP_BATCH) return { settled, done: true };
@@ -313,6 +378,18 @@ export const sweep = internalMutation({
   },
 });
 const SWEEP_BATCH = 16;
+
+/** Settles a hold that has expired: at what was reported, unless told. */
+export const expire = internalMutation({
+  args: { id: v.id("reservations"), units: v.optional(v.number()) },
+  returns: v.null(),
+  handler: async (ctx, { id, units }) => {
+    const reservation = await ctx.db.get("reservations", id);
+    if (reservation === null) return null;
+    await settle(ctx, reservation, units ?? reservation.reported ?? 0, Date.now(), { expired: true });
+    return null;
+  },
+});
 
 const listedValidator = v.object({
   ...heldFields,
@@ -371,7 +448,7 @@ async function settledEvent(
   customerId: string,
   reservationId: string,
 ): Promise<Doc<"events">> {
-  const event = await findEvent(ctx, customerId, reservationId);
+  const event = await findEvent(ctx, customerId, holdKey(reservationId));
   if (event !== null) return event;
   throw tallyError(
     "reservation_not_found",
@@ -383,7 +460,7 @@ async function settledEvent(
 function closed(reservationId: string): TallyError {
   return tallyError(
     "reservation_closed",
-    `The reservation ${shown(reservationId)} is settled already, at another amount. Nothing was changed.`,
+    `The reservation ${shown(reservationId)} is settled or expired already. Nothing was changed.`,
     { reservationId },
   );
 }

@@ -17,10 +17,16 @@ export const MAX_ENTITIES = 1_000;
  */
 export async function loadRows(ctx: QueryCtx, customerId: string, scope: Omit<Scope, "now">): Promise<Row[]> {
   const loaded = await Promise.all(
-    scope.pools.map(({ featureId, perEntity }) => {
-      if (scope.entityId === undefined && perEntity) return loadAllRows(ctx, customerId, featureId);
+    scope.pools.map(async ({ featureId, perEntity }) => {
+      if (scope.entityId === undefined && perEntity) return await loadAllRows(ctx, customerId, featureId);
       const owners = scope.entityId === undefined ? [undefined] : [undefined, scope.entityId];
-      return Promise.all(owners.map((entityId) => loadRow(ctx, customerId, featureId, entityId)));
+      const [shared = null, own = null] = await Promise.all(
+        owners.map((entityId) => loadRow(ctx, customerId, featureId, entityId)),
+      );
+      // A customer's spend limit spans what all of his entities owe.
+      const isShared =
+        scope.entityId !== undefined && shared?.overage?.max !== undefined && own?.overage === undefined;
+      return isShared ? await loadAllRows(ctx, customerId, featureId) : [shared, own];
     }),
   );
   return loaded.flat().filter((row) => row !== null);

@@ -47,8 +47,14 @@ export const eventFields = {
   /** The idempotency key: unique for the customer. */
   key: v.optional(v.string()),
   properties: v.optional(v.record(v.string(), propertyValidator)),
-  /** A reservation that nobody settled in time. */
+  /** Of a settled reservation: the units that it held. */
+  held: v.optional(v.number()),
+  /** Nobody had settled the reservation in time. */
   expired: v.optional(v.literal(true)),
+  /** The reservation was settled after it had expired: at so many units in all. */
+  lateTotal: v.optional(v.number()),
+  /** Units given back whose period was over: they came back to nobody. */
+  lapsed: v.optional(v.number()),
   /** The event that this one gives back. */
   refundOf: v.optional(v.string()),
   reason: v.optional(v.string()),
@@ -125,6 +131,8 @@ export default defineSchema({
     entityId: v.optional(v.string()),
     /** Units held, all of them drawn. */
     value: v.number(),
+    /** What was first asked for, if the hold was extended since. */
+    asked: v.optional(v.number()),
     draws: v.array(drawValidator),
     unlimited: v.optional(v.literal(true)),
     /** Units used so far, as last reported: what is charged if nobody settles. */

@@ -1,6 +1,6 @@
 /** Check and track: the hot path. One crossing each; a check and a refusal write nothing. */
 import { v, type Infer } from "convex/values";
-import { assertAmount } from "../core/amounts.js";
+import { assertAmount } from "../core/arguments.js";
 import { answer, decisionValidator, type Decision, type Summary } from "../core/answers.js";
 import { planValidator, type Plan } from "../core/terms.js";
 import {

@@ -28,7 +28,18 @@ export type Tracked = Infer<typeof trackedValidator>;
 /** What is recorded of a use beside what came of it. */
 export type NewUse = Pick<
   Doc<"events">,
-  "customerId" | "entityId" | "value" | "key" | "properties" | "expired" | "refundOf" | "reason" | "actor"
+  | "customerId"
+  | "entityId"
+  | "value"
+  | "key"
+  | "properties"
+  | "held"
+  | "expired"
+  | "lateTotal"
+  | "lapsed"
+  | "refundOf"
+  | "reason"
+  | "actor"
 > & { featureId: string };
 
 export interface UseOutcome {

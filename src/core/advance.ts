@@ -1,5 +1,6 @@
 /** What time alone does to a balance: starts, resets, rollovers and expiries, each at its instant. */
-import { atLeastZero, exact, MAX_AMOUNT, nearest, smaller, total, type Decimal } from "./amounts.js";
+import { atLeastZero, exact, nearest, smaller, total, ZERO, type Decimal } from "./amounts.js";
+import { MAX_AMOUNT } from "./arguments.js";
 import { copyOf, left, nextChangeAt, over, type Balance, type Grant } from "./balances.js";
 import { burnOrder } from "./order.js";
 import { priceOfUsage } from "./prices.js";
@@ -83,7 +84,8 @@ function expire(balance: Balance, at: number, closed: ClosedPeriod[]): void {
   for (const grant of ended) closePeriod(balance, grant, grant.expiresAt ?? at, closed);
   for (const source of new Set(ended.map((grant) => grant.source))) {
     const heirs = balance.grants.filter((grant) => grant.inherits === source && grant.startsAt === at);
-    if (heirs.length > 0) handOver(balance, ended, heirs, (grant) => grant.reset?.nextAt !== at);
+    const own = ended.filter((grant) => grant.source === source);
+    if (heirs.length > 0) handOver(balance, own, heirs, (grant) => grant.reset?.nextAt !== at);
   }
   const gone = new Set(ended.map(({ id }) => id));
   // What was left of earlier periods ends with the grant that it was left of.
@@ -116,10 +118,15 @@ export function handOver(
   capRollovers(balance, keeper);
 }
 
-/** What was used of a grant and is not charged by closing its period. */
+/**
+ * What was used of a grant and still counts: not what an unlimited grant has paid, nor what closing
+ * its period charges. What is held stays held, charged or not.
+ */
 function uncharged(grant: Grant): Decimal {
+  if (grant.unlimited) return ZERO;
   const used = atLeastZero(exact(grant.used));
-  return grant.overage === undefined ? used : used.minus(over(grant));
+  const isCharged = grant.overage !== undefined && grant.carry !== true && grant.reset !== undefined;
+  return isCharged ? used.minus(over(grant)) : used;
 }
 
 /** Counts `used` against new grants: each up to what it grants, the rest against the first. */

@@ -3,12 +3,8 @@
  * A result that a double cannot hold exactly is refused, never rounded.
  */
 import Big from "big.js";
+import { MAX_AMOUNT, PLACES } from "./arguments.js";
 import { shown, tallyError } from "./errors.js";
-
-/** Decimal places that an amount may have. */
-export const PLACES = 9;
-/** The largest magnitude of an amount: beyond it doubles skip whole numbers. */
-export const MAX_AMOUNT = Number.MAX_SAFE_INTEGER;
 
 /** A decimal in the middle of a computation. */
 export type Decimal = Big;
@@ -69,42 +65,4 @@ export function priceOf(units: Decimal, cost: Cost | undefined): Decimal {
 export function unitsFor(amount: Decimal, cost: Cost | undefined): Decimal {
   if (cost === undefined) return amount;
   return new RoundedDown(amount).times(cost.featureAmount).div(cost.creditAmount);
-}
-
-/** Decimal places that prices at `cost` can have. */
-export function placesOf(cost: Cost): number {
-  const one = new Exact(cost.creditAmount).div(cost.featureAmount);
-  const terminates = one.times(cost.featureAmount).eq(cost.creditAmount);
-  return terminates ? Math.min(PLACES, decimalPlaces(one)) : PLACES;
-}
-
-function decimalPlaces(amount: Decimal): number {
-  return Math.max(0, amount.c.length - 1 - amount.e);
-}
-
-/** Why `value` is no amount, or null if it is one. */
-export function amountProblem(value: unknown): string | null {
-  if (typeof value !== "number") return "must be a number";
-  if (!Number.isFinite(value)) return "must be a finite number";
-  if (Object.is(value, -0)) return "must not be negative zero: use 0";
-  if (Math.abs(value) > MAX_AMOUNT) return `must be at most ${MAX_AMOUNT}`;
-  if (!Number.isInteger(value) && decimalPlaces(new Exact(value)) > PLACES) {
-    return `must have at most ${PLACES} decimal places`;
-  }
-  return null;
-}
-
-/** Throws `invalid_amount` unless `value` is an amount (and, unless `negative`, not below 0). */
-export function assertAmount(
-  value: unknown,
-  name: string,
-  options: { negative?: boolean } = {},
-): asserts value is number {
-  const problem =
-    amountProblem(value) ?? (!options.negative && (value as number) < 0 ? "must not be negative" : null);
-  if (problem === null) return;
-  throw tallyError("invalid_amount", `${name} ${problem}; got ${shown(value)}. Nothing was changed.`, {
-    argument: name,
-    value: shown(value),
-  });
 }

@@ -32,6 +32,8 @@ export const summaryFields = {
   granted: v.number(),
   usage: v.number(),
   remaining: v.number(),
+  /** What is left less what is owed: below 0 in overage. */
+  balance: v.number(),
   unlimited: v.boolean(),
   /** Use may go on beyond `remaining`. */
   overageAllowed: v.boolean(),
@@ -73,6 +75,7 @@ export function summarize(rows: readonly Balance[], scope: Scope): Summary {
     granted: unlimited ? 0 : inAskedUnits(entries, ({ granted }) => exact(granted)),
     usage: inAskedUnits(unlimited ? endless : entries, ({ used }) => exact(used)),
     remaining: unlimited ? 0 : inAskedUnits(entries, left),
+    balance: unlimited ? 0 : inAskedUnits(entries, (grant) => left(grant).minus(over(grant))),
     unlimited,
     overageAllowed: entries.some((entry) => allowsOverage(rows, entry, scope.entityId)),
     nextResetAt: resets.length === 0 ? null : Math.min(...resets),

@@ -2,6 +2,45 @@
 import { shown, tallyError } from "./errors.js";
 import { MAX_INSTANT } from "./periods.js";
 
+/** Decimal places that an amount may have. */
+export const PLACES = 9;
+/** The largest magnitude of an amount: beyond it doubles skip whole numbers. */
+export const MAX_AMOUNT = Number.MAX_SAFE_INTEGER;
+
+/** Why `value` is no amount, or null if it is one. */
+export function amountProblem(value: unknown): string | null {
+  if (typeof value !== "number") return "must be a number";
+  if (!Number.isFinite(value)) return "must be a finite number";
+  if (Object.is(value, -0)) return "must not be negative zero: use 0";
+  if (Math.abs(value) > MAX_AMOUNT) return `must be at most ${MAX_AMOUNT}`;
+  if (!Number.isInteger(value) && decimalPlaces(value) > PLACES) {
+    return `must have at most ${PLACES} decimal places`;
+  }
+  return null;
+}
+
+/** Throws `invalid_amount` unless `value` is an amount (and, unless `negative`, not below 0). */
+export function assertAmount(
+  value: unknown,
+  name: string,
+  options: { negative?: boolean } = {},
+): asserts value is number {
+  const problem =
+    amountProblem(value) ?? (!options.negative && (value as number) < 0 ? "must not be negative" : null);
+  if (problem === null) return;
+  throw tallyError("invalid_amount", `${name} ${problem}; got ${shown(value)}. Nothing was changed.`, {
+    argument: name,
+    value: shown(value),
+  });
+}
+
+/** Decimal places of the shortest text that reads as `value`. */
+export function decimalPlaces(value: number): number {
+  const [digits = "", exponent = "0"] = String(value).split("e");
+  const fraction = digits.split(".")[1] ?? "";
+  return Math.max(0, fraction.length - Number(exponent));
+}
+
 export const MAX_ID_LENGTH = 255;
 /** C0 and C1 controls, and what would split a line of a log. */
 

@@ -95,9 +95,10 @@ export function isLive(grant: Grant, now: number): boolean {
   return (grant.startsAt ?? -Infinity) <= now && now < (grant.expiresAt ?? Infinity);
 }
 
-/** When what is drawn from a grant now will have lapsed anyway; undefined if never. */
+/** When what is drawn from a grant next will have lapsed anyway; undefined if never: a debt that is carried outlives the reset. */
 export function lapsesAt(grant: Grant): number | undefined {
-  const resetAt = grant.carry === true ? undefined : grant.reset?.nextAt;
+  const isDebt = grant.carry === true && left(grant).eq(0);
+  const resetAt = isDebt ? undefined : grant.reset?.nextAt;
   if (grant.expiresAt === undefined || resetAt === undefined) return grant.expiresAt ?? resetAt;
   return Math.min(grant.expiresAt, resetAt);
 }

@@ -80,6 +80,16 @@ export class Catalog<Ids extends CatalogIds = CatalogIds> {
     );
   }
 
+  /** The features that an event of that name charges. Throws `feature_not_found`. */
+  featuresOfEvent(eventName: string): string[] {
+    const charged = [...this.features.values()].filter(({ eventNames }) => eventNames.includes(eventName));
+    if (charged.length > 0) return charged.map(({ id }) => id);
+    throw tallyError(
+      "feature_not_found",
+      `No feature of the catalog is charged by events named ${shown(eventName)}.`,
+    );
+  }
+
   /** What can pay for a feature: itself at 1, then each credit system that holds it at its cost. */
   pools(featureId: string): Pool[] {
     return this.poolsByFeature.get(this.feature(featureId).id) ?? [];

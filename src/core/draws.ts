@@ -11,7 +11,7 @@ import {
   ZERO,
   type Decimal,
 } from "./amounts.js";
-import { copyOf, lapsesAt, left, over, type Balance, type Grant, type Limit } from "./balances.js";
+import { copyOf, lapsesAt, left, over, type Balance, type Limit } from "./balances.js";
 import { assert } from "./errors.js";
 import { burnOrder, type Entry, type Scope } from "./order.js";
 
@@ -92,7 +92,7 @@ export function decide(rows: readonly Balance[], ask: Ask): { allowed: boolean; 
 class Drawing<Row extends Balance> {
   private readonly rows: Row[];
   private readonly order: Entry[];
-  private readonly draws: { entry: Entry; amount: Decimal; units: Decimal }[] = [];
+  private readonly draws: { entry: Entry; amount: Decimal; units: Decimal; until: number | undefined }[] = [];
   /** Per pool, because its price is rounded once for the pool and not once for each of its grants. */
   private readonly paid = new Map<number, { amount: Decimal; units: Decimal }>();
   private readonly asked: string;
@@ -128,7 +128,8 @@ class Drawing<Row extends Balance> {
     this.drawInOrder();
     this.returnDust();
     const uncovered = this.wanted.plus(stopped);
-    if (uncovered.gt(0)) this.blockedBy ??= this.order.length === 0 ? "not_included" : "insufficient";
+    if (this.order.length === 0) this.blockedBy = "not_included";
+    if (uncovered.gt(0)) this.blockedBy ??= "insufficient";
     this.count(this.asked, units.minus(uncovered));
     return this.result(uncovered, false);
   }
@@ -175,14 +176,15 @@ class Drawing<Row extends Balance> {
   }
 
   private take(entry: Entry, units: Decimal, amount: Decimal): void {
+    const until = lapsesAt(entry.grant);
     entry.grant.used = stored(exact(entry.grant.used).plus(amount));
     // A grant that pays again later is a draw of its own: what comes last goes back first.
     const last = this.draws.at(-1);
-    if (last?.entry.grant === entry.grant) {
+    if (last?.entry.grant === entry.grant && last.until === until) {
       last.amount = last.amount.plus(amount);
       last.units = last.units.plus(units);
     } else {
-      this.draws.push({ entry, amount, units });
+      this.draws.push({ entry, amount, units, until });
     }
   }
 
@@ -250,7 +252,12 @@ class Drawing<Row extends Balance> {
       rows: this.rows,
       draws: this.draws
         .filter(({ amount, units }) => amount.gt(0) || units.gt(0))
-        .map(({ entry, amount, units }) => drawOf(entry.grant, amount, units)),
+        .map(({ entry, amount, units, until }) => ({
+          grantId: entry.grant.id,
+          amount: stored(amount),
+          units: stored(units),
+          ...(until !== undefined && { until }),
+        })),
       applied: stored(exact(this.ask.units).minus(uncovered)),
       uncovered: stored(uncovered),
       unlimited,
@@ -330,16 +337,6 @@ export function governingRow(
 
 export function limitsOf(rows: readonly Balance[], featureId: string, entityId?: string): Limit[] {
   return governingRow(rows, featureId, entityId, "limits")?.limits ?? [];
-}
-
-function drawOf(grant: Grant, amount: Decimal, units: Decimal): Draw {
-  const until = lapsesAt(grant);
-  return {
-    grantId: grant.id,
-    amount: stored(amount),
-    units: stored(units),
-    ...(until !== undefined && { until }),
-  };
 }
 
 /** What the rows lost is what the draws say, and the draws pay for what was applied: to the last decimal. */

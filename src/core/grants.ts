@@ -89,26 +89,27 @@ export function setGrants<Row extends Balance>(
     first.granted = target.granted;
     return next;
   }
-  const granted = total(chosen.map((grant) => exact(grant.granted)));
-  const used = total(chosen.map((grant) => exact(grant.used)));
-  const wanted = "usage" in target ? exact(target.usage) : granted.minus(target.remaining);
-  spread(chosen, first, wanted.minus(used));
+  const shownUsage = total(chosen.map((grant) => exact(grant.used)));
+  const shownLeft = total(chosen.map(left));
+  const change =
+    "usage" in target ? exact(target.usage).minus(shownUsage) : shownLeft.minus(target.remaining);
+  spread(chosen, change);
   return next;
 }
 
-/** Adds `change` to what is used: each grant down to zero, or up to full; what is over goes to the first. */
-function spread(grants: readonly Grant[], first: Grant, change: Decimal): void {
+/**
+ * Adds `change` to what is used: each grant down to zero, or up to full, in order. What is over goes
+ * to the first grant that is no rollover, below zero or above what it granted.
+ */
+function spread(grants: readonly Grant[], change: Decimal): void {
   let todo = change;
   for (const grant of grants) {
-    const part = todo.gt(0) ? smaller(todo, left(grant)) : larger(todo, over(grant).neg());
-    grant.used = stored(exact(grant.used).plus(part));
+    const used = exact(grant.used);
+    const refillable = smaller(ZERO, over(grant).minus(used));
+    const part = todo.gt(0) ? smaller(todo, left(grant)) : larger(todo, refillable);
+    grant.used = stored(used.plus(part));
     todo = todo.minus(part);
   }
-  for (const grant of grants) {
-    if (todo.gte(0)) break;
-    const part = larger(todo, smaller(ZERO, exact(grant.used).neg()));
-    grant.used = stored(exact(grant.used).plus(part));
-    todo = todo.minus(part);
-  }
-  first.used = stored(exact(first.used).plus(todo));
+  const keeper = grants.find(({ rolledFrom }) => rolledFrom === undefined) ?? grants[0];
+  if (keeper !== undefined) keeper.used = stored(exact(keeper.used).plus(todo));
 }

@@ -1,5 +1,5 @@
 /** Everything that is wrong with a catalog, in words for the person who wrote it. */
-import { amountProblem, exact, MAX_AMOUNT, placesOf } from "./amounts.js";
+import { amountProblem, decimalPlaces, PLACES } from "./arguments.js";
 import type { Feature } from "./catalog.js";
 import type { Item, Plan } from "./terms.js";
 import { shown } from "./errors.js";
@@ -12,6 +12,8 @@ const BILLING_METHODS = ["prepaid", "usage_based"];
 const TIER_BEHAVIORS = ["graduated", "volume"];
 /** Rollovers of one grant at a time: with others they must fit into a row of 64 grants. */
 const MAX_ROLLOVERS = 48;
+/** Fifteen digits are exact in a double, whichever they are. */
+const EXACT_DIGITS = 1e15;
 const MONTH_MS = lengthMs({ interval: "month", count: 1 });
 
 export function catalogProblems(features: readonly Feature[], plans: readonly Plan[]): string[] {
@@ -207,20 +209,19 @@ function precisionProblems(features: readonly Feature[], plans: readonly Plan[])
         amountProblem(featureAmount) === null &&
         featureAmount > 0,
     );
-    const places = Math.max(0, ...costs.map(placesOf));
+    const places = Math.max(
+      0,
+      ...costs.map(({ creditAmount, featureAmount }) =>
+        Math.min(PLACES, decimalPlaces(creditAmount / featureAmount)),
+      ),
+    );
     const largest = Math.max(
       0,
       ...plans.flatMap(({ items }) =>
         items.filter((item) => item.featureId === system.id).map((item) => item.included),
       ),
     );
-    if (
-      amountProblem(largest) !== null ||
-      exact(largest)
-        .times(10 ** places)
-        .lte(MAX_AMOUNT)
-    )
-      return [];
+    if (amountProblem(largest) !== null || largest * 10 ** places <= EXACT_DIGITS) return [];
     return [
       `credit system ${shown(system.id)}: ${largest} credits and costs with ${places} decimal places cannot be exact together; use larger credits or costs with fewer places`,
     ];

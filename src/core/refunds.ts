@@ -1,15 +1,5 @@
 /** Returning earlier draws to the very grants that paid them. */
-import {
-  atLeastZero,
-  exact,
-  larger,
-  priceOf,
-  smaller,
-  stored,
-  unitsFor,
-  ZERO,
-  type Decimal,
-} from "./amounts.js";
+import { exact, larger, priceOf, smaller, stored, ZERO, type Decimal } from "./amounts.js";
 import { copyOf, type Balance, type Grant } from "./balances.js";
 import { askedFeature, draw, limitsOf, type Draw } from "./draws.js";
 import { assert } from "./errors.js";
@@ -54,10 +44,8 @@ export function restore<Row extends Balance>(
     } else if (home === undefined) {
       homeless = homeless.plus(past.units);
     } else {
-      const back = returnTo(home.grant, past);
-      if (back.amount !== 0 || back.units !== 0)
-        draws.push({ ...back, amount: -back.amount, units: -back.units });
-      lapsed = lapsed.plus(past.units).minus(back.units);
+      home.grant.used = stored(exact(home.grant.used).minus(past.amount));
+      draws.push({ ...past, amount: 0 - past.amount, units: 0 - past.units });
     }
   }
   if (homeless.eq(0)) return { rows, draws, kept, lapsed: stored(lapsed) };
@@ -107,17 +95,6 @@ function findGrant(rows: readonly Balance[], grantId: string): { row: Balance; g
     if (grant !== undefined) return { row, grant };
   }
   return undefined;
-}
-
-/**
- * Puts a draw back into its grant; answers what of it there was to put back. A grant whose debt is
- * carried has forgotten at its reset what was no debt: that part has lapsed.
- */
-function returnTo(grant: Grant, past: Draw): Draw {
-  const room = grant.carry === true ? atLeastZero(exact(grant.used)) : exact(past.amount);
-  const [back] = room.lt(past.amount) ? split(past, unitsFor(room, rateOf(past))) : [past];
-  grant.used = stored(exact(grant.used).minus(back.amount));
-  return back;
 }
 
 function uncountLimits(

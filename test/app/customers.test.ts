@@ -4,7 +4,7 @@ import { tally } from "../../convex/billing.js";
 import { defineCatalog, Tally } from "../../src/client/index.js";
 import type { MutationCtx } from "../../convex/_generated/server.js";
 import { deployment, signedIn, type Deployment } from "./deployment.js";
-import { registerInspected, stored } from "./stored.js";
+import { addSubscriptions, registerInspected, stored } from "./stored.js";
 
 const customerId = "user_1";
 const JANUARY = Date.UTC(2026, 0, 10);
@@ -643,6 +643,20 @@ const team = new Tally(components.tally, {
           { featureId: "tokens", included: 20, entityFeatureId: "seats", reset: { interval: "month" } },
         ],
       },
+      {
+        id: "basic-seat",
+        group: "of seats",
+        price: { amount: 1, interval: "month" },
+        items: [{ featureId: "tokens", included: 1, reset: { interval: "month" } }],
+      },
+      {
+        id: "power-seat",
+        group: "of seats",
+        price: { amount: 9, interval: "month" },
+        items: [
+          { featureId: "tokens", included: 50, entityFeatureId: "seats", reset: { interval: "month" } },
+        ],
+      },
     ],
   }),
   identify: () => Promise.resolve({ customerId: "user_1", entityId: "ada" }),
@@ -722,6 +736,30 @@ describe("an entity", () => {
     await t.mutation((ctx) => team.subscriptions.attach(ctx, { customerId, planId: "large-team" }));
     await create(t, "bob");
     expect(await check(t, "bob")).toMatchObject({ granted: 20, remaining: 20 });
+  });
+
+  const attachTo = (t: Deployment, entityId: string, planId: "basic-seat" | "power-seat") =>
+    t.mutation((ctx) => team.subscriptions.attach(ctx, { customerId, entityId, planId }));
+
+  test("can have a plan of its own, which gives nothing to others, be they there or to come", async () => {
+    const t = await teamOf("ada", "bob");
+    await attachTo(t, "ada", "power-seat");
+    await create(t, "cy");
+    expect(await check(t, "ada")).toMatchObject({ remaining: 160 });
+    expect(await check(t, "bob")).toMatchObject({ remaining: 110 });
+    expect(await check(t, "cy")).toMatchObject({ remaining: 110 });
+  });
+
+  test("has its plan replaced, however many others the customer has had since", async () => {
+    const t = await teamOf("ada");
+    await attachTo(t, "ada", "basic-seat");
+    const [first] = (await stored(t)).subscriptions;
+    if (first === undefined) throw new Error("The customer has begun with a plan.");
+    const { _id, _creationTime, ...ended } = { ...first, endsAt: JANUARY };
+    const since = Array.from({ length: 1_000 }, (_, i) => ({ ...ended, subscriptionId: `s${i + 1_000}` }));
+    await addSubscriptions(t, since);
+    await attachTo(t, "ada", "power-seat");
+    expect(await check(t, "ada")).toMatchObject({ remaining: 160 });
   });
 
   test("can be given something that nobody else can use", async () => {

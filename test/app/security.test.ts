@@ -277,6 +277,12 @@ describe("one part of a customer", () => {
           autoEnable: true,
           items: [{ featureId: "tokens", included: 10, entityFeatureId: "seats" }],
         },
+        {
+          id: "power-seat",
+          group: "of seats",
+          price: { amount: 9, interval: "month" },
+          items: [{ featureId: "tokens", included: 50 }],
+        },
       ],
     }),
     identify: async (ctx): Promise<Identity | null> => {
@@ -326,6 +332,17 @@ describe("one part of a customer", () => {
     });
     const events = await t.withIdentity({ subject: "ada" }).query(exported.events, {});
     expect(events?.page.map(({ value }) => value)).toEqual([1]);
+  });
+
+  test("sees its own plan beside the customer's, and another does not", async () => {
+    const t = await seated("ada", "bob");
+    await t.mutation((ctx) =>
+      crowd.subscriptions.attach(ctx, { customerId, entityId: "ada", planId: "power-seat" }),
+    );
+    const plansOf = async (subject: string) =>
+      (await t.withIdentity({ subject }).query(exported.customer, {}))?.planIds.sort();
+    expect(await plansOf("ada")).toEqual(["power-seat", "team"]);
+    expect(await plansOf("bob")).toEqual(["team"]);
   });
 
   test("that the customer does not have is refused", async () => {

@@ -1,8 +1,6 @@
 import Big from "big.js";
 import { describe, expect, test } from "vitest";
 import {
-  assertAmount,
-  amountProblem,
   atLeastZero,
   exact,
   larger,
@@ -14,6 +12,7 @@ import {
   total,
   unitsFor,
 } from "../../src/core/amounts.js";
+import { assertAmount, amountProblem } from "../../src/core/arguments.js";
 import { refusal } from "./fixtures.js";
 
 const LARGEST = 9_007_199_254_740_991;

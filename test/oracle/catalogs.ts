@@ -9,7 +9,9 @@ import {
   type ItemDefinition,
   type PlanDefinition,
 } from "../../src/client/index.js";
-import type { Case, ItemSetup, Operation, PlanSetup, Setup } from "./cases.js";
+import { FormatError } from "./parsing.js";
+import type { Case, Operation } from "./cases.js";
+import type { ItemSetup, PlanSetup, Setup } from "./setups.js";
 
 /** What entities are of, where a case does not say. */
 const SEATS = "seats";
@@ -17,7 +19,11 @@ const SEATS = "seats";
 /** `reversed`: the grants of each plan are created the other way round. */
 export function catalogOf({ setup, ops }: Case, reversed: boolean): Catalog {
   const prices = pricesOf(setup, ops);
-  const plans = (setup.plans ?? []).map((each) => planOf(each, prices.get(each.id), reversed));
+  const carries = setup.org?.persist_free_overage === true;
+  const plans = (setup.plans ?? []).map((each) => {
+    const items = each.items.map((one) => itemOf(one, carries));
+    return planOf(each, reversed ? items.reverse() : items, prices.get(each.id));
+  });
   return defineCatalog({ features: featuresOf(setup), plans });
 }
 
@@ -25,6 +31,20 @@ export function catalogOf({ setup, ops }: Case, reversed: boolean): Catalog {
 export function entityFeatureOf(setup: Setup): string {
   const named = (setup.plans ?? []).flatMap(({ items }) => items.flatMap((each) => each.per ?? []));
   return named[0] ?? SEATS;
+}
+
+/** Quantities of rows, as they are attached: by feature, with what is included among them. */
+export function quantitiesOf(
+  { plans = [] }: Setup,
+  planId: string,
+  quantities: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const items = plans.find(({ id }) => id === planId)?.items ?? [];
+  const bought = items.filter(({ row }) => Object.hasOwn(quantities, row));
+  if (bought.length < Object.keys(quantities).length) throw new FormatError("quantities has no such row");
+  return Object.fromEntries(
+    bought.map(({ row, feature: id, included }) => [id, (included ?? 0) + (quantities[row] ?? 0)]),
+  );
 }
 
 function featuresOf(setup: Setup): FeatureDefinition[] {
@@ -71,26 +91,19 @@ function pricesOf(setup: Setup, ops: readonly Operation[]): Map<string, number> 
   return prices;
 }
 
-function planOf({ id, items, add_on, group }: PlanSetup, price = 0, reversed: boolean): PlanDefinition {
-  const ordered = reversed ? [...items].reverse() : items;
+function planOf({ id, add_on, group }: PlanSetup, items: ItemDefinition[], price = 0): PlanDefinition {
   return plan({
     id,
     ...(add_on !== undefined && { addOn: add_on }),
     ...(group !== undefined && { group }),
     ...(price > 0 && { price: { amount: price, interval: "month" } }),
-    items: ordered.map(itemOf),
+    items,
   });
 }
 
-function itemOf({
-  feature: featureId,
-  included,
-  unlimited,
-  interval,
-  per,
-  ...rest
-}: ItemSetup): ItemDefinition {
-  const { interval_count: intervalCount, price, rollover } = rest;
+function itemOf(setup: ItemSetup, carries: boolean): ItemDefinition {
+  const { feature: featureId, included, unlimited, interval, per } = setup;
+  const { interval_count: intervalCount, price, rollover } = setup;
   const recurs = interval !== null && interval !== "one_off";
   return item({
     featureId,
@@ -98,6 +111,7 @@ function itemOf({
     ...(unlimited !== undefined && { unlimited }),
     ...(per !== undefined && { entityFeatureId: per }),
     ...(recurs && { reset: { interval, intervalCount } }),
+    ...(carries && price === undefined && { carryOverage: true }),
     ...(price && {
       price: {
         amount: price.amount,

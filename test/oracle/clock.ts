@@ -1,8 +1,9 @@
 /** A clock that only cases move: `Date.now` is theirs while they run. */
 export class Clock {
   private readonly real = Date.now;
+  now = 0;
 
-  constructor(public now: number) {
+  constructor() {
     Date.now = () => this.now;
   }
 

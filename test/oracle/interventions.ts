@@ -25,18 +25,25 @@ const makeResetsDue = mutation({
   returns: v.null(),
   handler: async (ctx, { periods }) => {
     const now = Date.now();
-    for (const row of await ctx.db.query("balances").collect()) {
-      const moved = new Set<number>();
-      const grants = row.grants.map((grant) => {
-        if (grant.reset === undefined) return grant;
-        moved.add(grant.reset.nextAt);
-        return { ...grant, reset: dueNow(grant.reset, now, periods) };
-      });
+    const rows = await ctx.db.query("balances").collect();
+    const moved = new Set(rows.flatMap(({ grants }) => grants.flatMap(({ reset }) => reset?.nextAt ?? [])));
+    for (const row of rows) {
+      const grants = row.grants.map((grant) => ({
+        ...grant,
+        ...(grant.reset && { reset: dueNow(grant.reset, now, periods) }),
+      }));
       // A limit that is counted by the period of a grant begins anew with it.
       const limits = row.limits?.map((limit) =>
         moved.has(limit.nextAt) ? { ...limit, ...dueNow(limit, now, periods) } : limit,
       );
       await store(ctx, row, { grants, ...(limits && { limits }) });
+    }
+    // What is held would have lapsed with its period.
+    for (const { _id, draws } of await ctx.db.query("reservations").collect()) {
+      const lapsing = draws.map((draw) =>
+        draw.until !== undefined && moved.has(draw.until) ? { ...draw, until: now } : draw,
+      );
+      await ctx.db.patch("reservations", _id, { draws: lapsing });
     }
     return null;
   },
@@ -69,7 +76,8 @@ const expireReservation = mutation({
   returns: v.null(),
   handler: async (ctx, { reservationId }) => {
     for (const open of await ctx.db.query("reservations").collect()) {
-      if (open.reservationId === reservationId) await ctx.db.patch(open._id, { expiresAt: Date.now() });
+      if (open.reservationId === reservationId)
+        await ctx.db.patch("reservations", open._id, { expiresAt: Date.now() });
     }
     return null;
   },
@@ -84,10 +92,13 @@ async function store(
   await ctx.db.patch("balances", row._id, { ...changed, nextChangeAt: nextChangeAt(next) });
 }
 
-/** The rows as they are stored, for what no answer tells: whose item a grant was, what a limit has counted. */
+/** The rows as of now, for what no answer tells: whose item a grant was, what a limit has counted. */
 const rows = query({
   args: {},
-  handler: async (ctx) => await ctx.db.query("balances").collect(),
+  handler: async (ctx) => {
+    const stored = await ctx.db.query("balances").collect();
+    return stored.map((row) => advance(row, Date.now()).balance);
+  },
 });
 
 /** When time alone will next change a balance; null if never. */

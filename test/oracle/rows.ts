@@ -1,7 +1,7 @@
 /** Which grant is which row of a case. */
 import type { Doc } from "../../src/component/_generated/dataModel.js";
 import type { Grant } from "../../src/core/balances.js";
-import type { ItemSetup, Setup } from "./cases.js";
+import type { ItemSetup, Setup } from "./setups.js";
 
 /** What grants of one item have in common, and no other item of the plan. */
 type Terms = readonly (string | number | boolean | undefined)[];

@@ -3,18 +3,13 @@ import { exact, nearest } from "../../src/core/amounts.js";
 import type { Doc } from "../../src/component/_generated/dataModel.js";
 import { CUSTOMER, type Deployment } from "./deployment.js";
 import { intervene } from "./interventions.js";
+import type { Held } from "./locks.js";
 import type { RowNames } from "./rows.js";
 import type { ExpectedState } from "./cases.js";
 import { amountsOf, type Answer } from "./wire.js";
 
 type Listed = Awaited<ReturnType<Deployment["tally"]["balances"]["list"]>>["page"][number];
 type Part = Listed["breakdown"][number];
-
-/** What a lock held, and since when. */
-export interface Held {
-  value: number;
-  at: number;
-}
 
 /** Answers each field that `expected` names: nothing else is looked up. */
 export async function stateOf(

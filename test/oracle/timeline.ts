@@ -5,22 +5,30 @@ import type { Clock } from "./clock.js";
 import { CUSTOMER, Deployment, kindOf } from "./deployment.js";
 import type { GrantOperation, GrantSetup, TimeSetup } from "./grantCases.js";
 import { intervene, sweeps, type Modules } from "./interventions.js";
+import { Observations } from "./observations.js";
 import { dateOf, FormatError, instant } from "./parsing.js";
 import { NoVerb } from "./verbs.js";
-import { amountsOf, type Answer } from "./wire.js";
+import type { Answer } from "./wire.js";
 
 const customerId = CUSTOMER;
 const featureId = "usage";
 /** The plan whose item is never full, and takes what no grant pays. */
 const planId = "metered";
 
-/** Use is never refused: the plan includes nothing and allows overage. */
+/** Use is never refused: the plan includes nothing and allows overage, which later grants pay. */
 export const meteredCatalog = defineCatalog({
   features: [feature({ id: featureId, type: "metered" })],
   plans: [
     plan({
       id: planId,
-      items: [item({ featureId, included: 0, price: { amount: 0, billingMethod: "usage_based" } })],
+      items: [
+        item({
+          featureId,
+          included: 0,
+          price: { amount: 0, billingMethod: "usage_based" },
+          carryOverage: true,
+        }),
+      ],
     }),
   ],
 });
@@ -34,14 +42,6 @@ interface Step {
   run: () => Promise<void>;
 }
 
-interface Segment {
-  usage: number;
-  balancesAtStart: Record<string, number>;
-  balanceAtStart: number;
-  overageAtStart: number;
-  overageAtEnd: number;
-}
-
 export interface Playing {
   /** Grants of one instant are created the other way round. */
   reversed: boolean;
@@ -52,11 +52,9 @@ export interface Playing {
 export class Timeline {
   private readonly deployment: Deployment;
   private readonly steps: Step[] = [];
-  private readonly grantIds = new Map<string, string>();
+  private readonly seen: Observations;
   private readonly from: number;
   private readonly points: Record<string, Answer> = {};
-  private readonly windows: { usage: number; balanceAtStart: number }[] = [];
-  private readonly segments: Segment[] = [];
 
   constructor(
     private readonly setup: TimeSetup,
@@ -69,6 +67,7 @@ export class Timeline {
     if (setup.from === undefined) throw new FormatError("setup.from is missing");
     this.from = instant(setup.from);
     this.deployment = new Deployment(meteredCatalog, modules);
+    this.seen = new Observations(this.deployment, featureId);
   }
 
   /** Plays all, in order; answers what was asked on the way. */
@@ -95,9 +94,9 @@ export class Timeline {
     }
     return {
       ...this.points,
-      segmentCount: this.segments.length,
-      segments: this.segments,
-      windows: this.windows,
+      segmentCount: this.seen.segments.length,
+      segments: this.seen.segments,
+      windows: this.seen.windows,
       error: refused,
       sideEffects: before !== (await this.fingerprint()),
     };
@@ -107,7 +106,7 @@ export class Timeline {
     const { grants, start } = this.setup;
     for (const grant of this.playing.reversed ? [...grants].reverse() : grants) this.planGrant(grant);
     if (start !== undefined) this.planStart(start);
-    this.step(this.from, 1, () => this.beginSegment());
+    this.step(this.from, 1, () => this.seen.beginSegment());
     for (const operation of this.ops) this.planOperation(operation);
   }
 
@@ -123,13 +122,13 @@ export class Timeline {
       const { grantId } = await this.mutate((ctx) =>
         this.tally.grants.grant(ctx, { customerId, featureId, ...termsOf(grant, createdAt) }),
       );
-      this.grantIds.set(grant.id, grantId);
+      this.seen.grantIds.set(grant.id, grantId);
     });
     if (endedAt !== undefined) {
       this.step(endedAt, 0, async () => {
         const grantId = this.grantId(grant.id);
         await this.mutate((ctx) => this.tally.grants.revoke(ctx, { customerId, featureId, grantId }));
-        if (endedAt > this.from && endedAt < this.end) await this.beginSegment();
+        if (endedAt > this.from && endedAt < this.end) await this.seen.beginSegment();
       });
     }
   }
@@ -173,7 +172,7 @@ export class Timeline {
 
   /** A grant that was never made has an id that the component does not know. */
   private grantId(id: string): string {
-    return this.grantIds.get(id) ?? id;
+    return this.seen.grantIds.get(id) ?? id;
   }
 
   private planOperation(operation: GrantOperation): void {
@@ -187,7 +186,8 @@ export class Timeline {
       case "query":
         this.step(instant(operation.at), 1, async () => {
           if (this.playing.written === operation.label) await this.sweep();
-          this.points[operation.label] = await this.point();
+          const { since = dateOf(this.from), overage = 0 } = this.setup.start ?? {};
+          this.points[operation.label] = await this.seen.point(since, overage);
         });
         return;
       case "history":
@@ -202,9 +202,7 @@ export class Timeline {
 
   private planWindows(from: number, to: number, length: number): void {
     for (let at = from; at < to; at += length) {
-      this.step(at, 1, async () => {
-        this.windows.push({ usage: 0, balanceAtStart: (await this.amounts()).remaining });
-      });
+      this.step(at, 1, () => this.seen.beginWindow());
     }
   }
 
@@ -218,7 +216,7 @@ export class Timeline {
       const next = await this.query((ctx) => ctx.runQuery(intervene.nextChange, {}));
       if (next === null || next > until) break;
       this.clock.advanceTo(next);
-      if (next > this.from && next < this.end) await this.beginSegment();
+      if (next > this.from && next < this.end) await this.seen.beginSegment();
     }
     this.clock.advanceTo(until);
   }
@@ -233,63 +231,7 @@ export class Timeline {
 
   private async use(value: number): Promise<void> {
     await this.mutate((ctx) => this.tally.track(ctx, { customerId, featureId, value }));
-    const [segment, window] = [this.segments.at(-1), this.windows.at(-1)];
-    if (window !== undefined) window.usage = nearest(exact(window.usage).plus(value));
-    if (segment === undefined) return;
-    segment.usage = nearest(exact(segment.usage).plus(value));
-    segment.overageAtEnd = (await this.amounts()).overage;
-  }
-
-  private async beginSegment(): Promise<void> {
-    const { remaining, overage } = await this.amounts();
-    this.segments.push({
-      usage: 0,
-      balancesAtStart: await this.balances(),
-      balanceAtStart: remaining,
-      overageAtStart: overage,
-      overageAtEnd: overage,
-    });
-  }
-
-  private async point(): Promise<Answer> {
-    const { remaining: balance, overage } = await this.amounts();
-    const since = this.setup.start?.since ?? dateOf(this.from);
-    const events = await this.query((ctx) =>
-      this.tally.events.list(ctx, { customerId, featureId, limit: 200 }),
-    );
-    const used = events.page.filter(({ kind, createdAt }) => kind === "usage" && createdAt >= instant(since));
-    const usage = total(used.map(({ value }) => exact(value)));
-    // What was owed at the start is paid by grants, too.
-    const grantUsage = usage.plus(this.setup.start?.overage ?? 0).minus(overage);
-    return {
-      balances: await this.balances(),
-      balance,
-      overage,
-      usage: nearest(usage),
-      grantUsage: nearest(grantUsage),
-      totalAvailable: nearest(grantUsage.plus(balance)),
-      since,
-    };
-  }
-
-  private async breakdown() {
-    const check = await this.query((ctx) => this.tally.check(ctx, { customerId, featureId }));
-    return check.breakdown;
-  }
-
-  private async amounts() {
-    return amountsOf(await this.breakdown());
-  }
-
-  /** What is left of each grant; nothing of one that is over. */
-  private async balances(): Promise<Record<string, number>> {
-    const parts = await this.breakdown();
-    return Object.fromEntries(
-      [...this.grantIds].map(([id, grantId]) => [
-        id,
-        parts.find((part) => part.grantId === grantId)?.remaining ?? 0,
-      ]),
-    );
+    await this.seen.count(value);
   }
 
   private async sweep(): Promise<void> {

@@ -1,6 +1,7 @@
 /** What the component answers, in the words of the wire: the cases are written in them. */
 import { exact, nearest, priceOf, total } from "../../src/core/amounts.js";
 import type { Decision } from "../../src/core/answers.js";
+import { CUSTOMER } from "./deployment.js";
 import type { Catalog, ErrorKind } from "../../src/client/index.js";
 
 /** An operation's answer: what an expectation may name. */
@@ -25,6 +26,12 @@ const LOCK_ERRORS: typeof ERRORS = {
 export function errorCode(kind: ErrorKind, operation?: string): string {
   return (operation === "lock" ? LOCK_ERRORS[kind] : undefined) ?? ERRORS[kind] ?? kind;
 }
+
+/** Whose an operation is: the customer's, or one of his entities'. */
+export const ownerOf = (entityId: string | undefined) => ({
+  customerId: CUSTOMER,
+  ...(entityId !== undefined && { entityId }),
+});
 
 export type Part = Pick<
   Decision["breakdown"][number],

@@ -10,6 +10,7 @@
 
 import type * as balances from "../balances.js";
 import type * as budget from "../budget.js";
+import type * as controls from "../controls.js";
 import type * as crons from "../crons.js";
 import type * as cursors from "../cursors.js";
 import type * as customers from "../customers.js";
@@ -40,6 +41,7 @@ import { anyApi, componentsGeneric } from "convex/server";
 const fullApi: ApiFromModules<{
   balances: typeof balances;
   budget: typeof budget;
+  controls: typeof controls;
   crons: typeof crons;
   cursors: typeof cursors;
   customers: typeof customers;

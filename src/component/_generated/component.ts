@@ -109,6 +109,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           cursor: string | null;
           page: Array<{
+            balance: number;
             breakdown: Array<{
               entityId?: string;
               expiresAt?: number;
@@ -228,6 +229,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           featureIds: Array<string>;
         },
         Array<{
+          balance: number;
           breakdown: Array<{
             entityId?: string;
             expiresAt?: number;
@@ -261,6 +263,113 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           unlimited: boolean;
           usage: number;
         }>,
+        Name
+      >;
+    };
+    controls: {
+      set: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          change: {
+            overageAllowed?: boolean | null;
+            spendLimit?: number | { percent: number } | null;
+            usageLimits?: Array<{
+              anchor?: "billing_cycle" | "utc";
+              interval: "day" | "week" | "month" | "year";
+              max: number;
+            }> | null;
+          };
+          customerId: string;
+          entityId?: string;
+          featureId: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+        },
+        null,
         Name
       >;
     };
@@ -537,8 +646,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           eventId: string;
           expired?: true;
           featureId?: string;
+          held?: number;
           key?: string;
           kind: "usage" | "grant" | "adjust" | "expire" | "plan";
+          lapsed?: number;
+          lateTotal?: number;
           planId?: string;
           properties?: Record<string, string | number | boolean | null>;
           reason?: string;
@@ -575,8 +687,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             eventId: string;
             expired?: true;
             featureId?: string;
+            held?: number;
             key?: string;
             kind: "usage" | "grant" | "adjust" | "expire" | "plan";
+            lapsed?: number;
+            lateTotal?: number;
             planId?: string;
             properties?: Record<string, string | number | boolean | null>;
             reason?: string;
@@ -706,6 +821,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         {
           balance: {
+            balance: number;
             breakdown: Array<{
               entityId?: string;
               expiresAt?: number;
@@ -757,6 +873,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         {
           balance: {
+            balance: number;
             breakdown: Array<{
               entityId?: string;
               expiresAt?: number;
@@ -809,6 +926,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         {
           balance: {
+            balance: number;
             breakdown: Array<{
               entityId?: string;
               expiresAt?: number;
@@ -866,6 +984,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           applied: number;
           balance: {
+            balance: number;
             breakdown: Array<{
               entityId?: string;
               expiresAt?: number;
@@ -937,6 +1056,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             settled: {
               applied: number;
               balance: {
+                balance: number;
                 breakdown: Array<{
                   entityId?: string;
                   expiresAt?: number;
@@ -995,6 +1115,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         | {
             decision: {
               allowed: boolean;
+              balance: number;
               breakdown: Array<{
                 entityId?: string;
                 expiresAt?: number;
@@ -1071,6 +1192,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           applied: number;
           balance: {
+            balance: number;
             breakdown: Array<{
               entityId?: string;
               expiresAt?: number;
@@ -1227,6 +1349,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         | {
             decision: {
               allowed: boolean;
+              balance: number;
               breakdown: Array<{
                 entityId?: string;
                 expiresAt?: number;
@@ -2047,6 +2170,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Array<{
           allowed: boolean;
+          balance: number;
           breakdown: Array<{
             entityId?: string;
             expiresAt?: number;
@@ -2198,6 +2322,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         | {
             decision: {
               allowed: boolean;
+              balance: number;
               breakdown: Array<{
                 entityId?: string;
                 expiresAt?: number;
@@ -2246,6 +2371,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             results: Array<{
               applied: number;
               balance: {
+                balance: number;
                 breakdown: Array<{
                   entityId?: string;
                   expiresAt?: number;
