@@ -1,8 +1,9 @@
 /** A customer's or entity's own limits on a feature, as they stand in its balance. */
 import { v, type Infer } from "convex/values";
 import { exact, nearest, total } from "./amounts.js";
+import { PLACES } from "./arguments.js";
 import { copyOf, isLive, type Balance, type Limit } from "./balances.js";
-import { nextBoundary, type Recurrence } from "./periods.js";
+import { nextBoundary } from "./periods.js";
 
 export const usageLimitValidator = v.object({
   /** Units (credits, of a credit system) that can be used in each interval. */
@@ -39,15 +40,21 @@ export function changeControls<Row extends Balance>(balance: Row, change: Contro
   return next;
 }
 
+/** Limits that follow the plan's periods begin anew where those do. */
+export function anchorLimits(balance: Balance, anchor: number, now: number): void {
+  for (const limit of balance.limits ?? []) {
+    if (Object.values(CALENDAR).includes(limit.anchor)) continue;
+    Object.assign(limit, { anchor, used: 0, nextAt: nextBoundary({ ...limit, anchor }, now) });
+  }
+}
+
 function limitOf(balance: Balance, { max, interval, anchor }: UsageLimit, now: number): Limit {
   const recurrence = {
     interval,
     count: 1,
     anchor: anchorOf(balance, interval, anchor ?? "billing_cycle", now),
   };
-  const isSame = (limit: Recurrence) =>
-    limit.interval === interval && limit.count === 1 && limit.anchor === recurrence.anchor;
-  const counted = balance.limits?.find(isSame);
+  const counted = balance.limits?.find((each) => each.interval === interval && each.count === 1);
   return { max, used: counted?.used ?? 0, ...recurrence, nextAt: nextBoundary(recurrence, now) };
 }
 
@@ -75,8 +82,12 @@ function spendLimitOf(balance: Balance, limit: ControlChange["spendLimit"], now:
   if (typeof limit === "number") return limit;
   const included = balance.grants.filter(
     (grant) =>
-      grant.reset !== undefined && isLive(grant, now) && grant.addOn !== true && grant.prepaid !== true,
+      grant.planId !== undefined &&
+      grant.reset !== undefined &&
+      isLive(grant, now) &&
+      grant.addOn !== true &&
+      grant.prepaid !== true,
   );
   const sum = total(included.map(({ granted }) => exact(granted)));
-  return sum.eq(0) ? undefined : nearest(sum.times(limit.percent).div(100));
+  return sum.eq(0) ? undefined : nearest(sum.times(limit.percent).div(100).round(PLACES, 0));
 }

@@ -66,10 +66,9 @@ export function setGrants<Row extends Balance>(
   const next = copyOf(balance);
   const scope = { pools: [{ featureId: next.featureId }], entityId: next.entityId, now };
   const live = burnOrder([next], scope).map(({ grant }) => grant);
-  const chosen =
-    grantId === undefined
-      ? live.filter(({ unlimited }) => !unlimited)
-      : live.filter(({ id }) => id === grantId);
+  const counters = live.filter(({ unlimited }) => "usage" in target && unlimited);
+  const settable = counters.length > 0 ? counters : live.filter(({ unlimited }) => !unlimited);
+  const chosen = grantId === undefined ? settable : live.filter(({ id }) => id === grantId);
   const [first] = chosen;
   if (first === undefined) {
     throw tallyError(
@@ -91,23 +90,22 @@ export function setGrants<Row extends Balance>(
   }
   const shownUsage = total(chosen.map((grant) => exact(grant.used)));
   const shownLeft = total(chosen.map(left));
-  const change =
-    "usage" in target ? exact(target.usage).minus(shownUsage) : shownLeft.minus(target.remaining);
-  spread(chosen, change);
+  if ("usage" in target) spread(chosen, exact(target.usage).minus(shownUsage), ({ used }) => exact(used));
+  // What is owed is not what is left: raising what is left does not pay it.
+  else spread(chosen, shownLeft.minus(target.remaining), (grant) => exact(grant.used).minus(over(grant)));
   return next;
 }
 
 /**
- * Adds `change` to what is used: each grant down to zero, or up to full, in order. What is over goes
- * to the first grant that is no rollover, below zero or above what it granted.
+ * Adds `change` to what is used: each grant down to zero, or up by what is `refillable`, in order. What
+ * is over goes to the first grant that is no rollover, below zero or above what it granted.
  */
-function spread(grants: readonly Grant[], change: Decimal): void {
+function spread(grants: readonly Grant[], change: Decimal, refillable: (grant: Grant) => Decimal): void {
   let todo = change;
   for (const grant of grants) {
-    const used = exact(grant.used);
-    const refillable = smaller(ZERO, over(grant).minus(used));
-    const part = todo.gt(0) ? smaller(todo, left(grant)) : larger(todo, refillable);
-    grant.used = stored(used.plus(part));
+    const room = todo.gt(0) ? left(grant) : smaller(ZERO, refillable(grant).neg());
+    const part = todo.gt(0) ? smaller(todo, room) : larger(todo, room);
+    grant.used = stored(exact(grant.used).plus(part));
     todo = todo.minus(part);
   }
   const keeper = grants.find(({ rolledFrom }) => rolledFrom === undefined) ?? grants[0];

@@ -3,6 +3,7 @@ import { closePeriod, handOver, settleDebt, type ClosedPeriod } from "./advance.
 import { atLeastZero, exact, nearest, total } from "./amounts.js";
 import { copyOf, emptyBalance, isLive, left, over, type Balance, type Grant } from "./balances.js";
 import type { Item, Plan } from "./terms.js";
+import { anchorLimits } from "./controls.js";
 import { addGrant } from "./grants.js";
 import { nextBoundary } from "./periods.js";
 
@@ -132,6 +133,8 @@ export function changeGrants<Row extends Balance>(
       : leftover(old, nextGrantId, now);
     for (const grant of kept) next = addGrant(next, grant);
   }
+  const renewed = keepsUsage ? undefined : heirs.find(({ reset }) => reset !== undefined)?.reset;
+  if (renewed !== undefined) anchorLimits(next, renewed.anchor, now);
   settleDebt(next, now);
   return { balance: next, closed };
 }

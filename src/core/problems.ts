@@ -1,5 +1,6 @@
 /** Everything that is wrong with a catalog, in words for the person who wrote it. */
 import { amountProblem, decimalPlaces, PLACES } from "./arguments.js";
+import type { Cost } from "./amounts.js";
 import type { Feature } from "./catalog.js";
 import type { Item, Plan } from "./terms.js";
 import { shown } from "./errors.js";
@@ -209,21 +210,33 @@ function precisionProblems(features: readonly Feature[], plans: readonly Plan[])
         amountProblem(featureAmount) === null &&
         featureAmount > 0,
     );
-    const places = Math.max(
-      0,
-      ...costs.map(({ creditAmount, featureAmount }) =>
-        Math.min(PLACES, decimalPlaces(creditAmount / featureAmount)),
-      ),
-    );
+    const places = Math.max(0, ...costs.map(placesOf));
     const largest = Math.max(
       0,
       ...plans.flatMap(({ items }) =>
         items.filter((item) => item.featureId === system.id).map((item) => item.included),
       ),
     );
-    if (amountProblem(largest) !== null || largest * 10 ** places <= EXACT_DIGITS) return [];
+    if (amountProblem(largest) !== null || places === 0 || largest * 10 ** places <= EXACT_DIGITS) return [];
     return [
-      `credit system ${shown(system.id)}: ${largest} credits and costs with ${places} decimal places cannot be exact together; use larger credits or costs with fewer places`,
+      `feature ${shown(system.id)}: ${largest} included and costs with ${places} decimal places cannot be exact together; use a larger unit or costs with fewer places`,
     ];
   });
 }
+
+/** Decimal places that prices at a cost can have: 9 where the ratio does not terminate. */
+function placesOf({ creditAmount, featureAmount }: Cost): number {
+  const scale = 10 ** Math.max(decimalPlaces(creditAmount), decimalPlaces(featureAmount));
+  const [credits, units] = [Math.round(creditAmount * scale), Math.round(featureAmount * scale)];
+  let rest = units / greatestDivisor(credits, units);
+  let places = 0;
+  for (; places < PLACES && rest > 1; places++) {
+    // One decimal place is a factor of ten: of a two, of a five, or of both.
+    const shared = greatestDivisor(rest, 10);
+    if (shared === 1) return PLACES;
+    rest /= shared;
+  }
+  return places;
+}
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));

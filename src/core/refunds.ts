@@ -1,5 +1,15 @@
 /** Returning earlier draws to the very grants that paid them. */
-import { exact, larger, priceOf, smaller, stored, ZERO, type Decimal } from "./amounts.js";
+import {
+  atLeastZero,
+  exact,
+  larger,
+  priceOf,
+  smaller,
+  stored,
+  unitsFor,
+  ZERO,
+  type Decimal,
+} from "./amounts.js";
 import { copyOf, type Balance, type Grant } from "./balances.js";
 import { askedFeature, draw, limitsOf, type Draw } from "./draws.js";
 import { assert } from "./errors.js";
@@ -44,8 +54,10 @@ export function restore<Row extends Balance>(
     } else if (home === undefined) {
       homeless = homeless.plus(past.units);
     } else {
-      home.grant.used = stored(exact(home.grant.used).minus(past.amount));
-      draws.push({ ...past, amount: 0 - past.amount, units: 0 - past.units });
+      const back = returnTo(home.grant, past);
+      if (back.units !== 0) draws.push({ ...back, amount: 0 - back.amount, units: 0 - back.units });
+      else if (back.amount !== 0) draws.push({ ...back, amount: 0 - back.amount });
+      lapsed = lapsed.plus(past.units).minus(back.units);
     }
   }
   if (homeless.eq(0)) return { rows, draws, kept, lapsed: stored(lapsed) };
@@ -95,6 +107,18 @@ function findGrant(rows: readonly Balance[], grantId: string): { row: Balance; g
     if (grant !== undefined) return { row, grant };
   }
   return undefined;
+}
+
+/**
+ * Puts a draw back into its grant; answers what of it there was to put back. A debt that was carried
+ * over a reset, and that the next period has paid, has lapsed with that period.
+ */
+function returnTo(grant: Grant, past: Draw): Draw {
+  const isDebt = grant.carry === true && grant.reset !== undefined && past.until === undefined;
+  const room = isDebt ? atLeastZero(exact(grant.used)) : exact(past.amount);
+  const [back] = room.lt(past.amount) ? split(past, unitsFor(room, rateOf(past))) : [past];
+  grant.used = stored(exact(grant.used).minus(back.amount));
+  return back;
 }
 
 function uncountLimits(

@@ -120,7 +120,9 @@ async function each(t: Deployment, featureId = "messages") {
 }
 
 async function planGrant(t: Deployment, featureId = "messages"): Promise<string> {
-  const part = (await check(t, featureId)).breakdown.find(({ planId }) => planId === "free");
+  const part = (await check(t, featureId)).breakdown.find(
+    ({ planId, rollover }) => planId === "free" && rollover !== true,
+  );
   return part?.grantId ?? "none";
 }
 
@@ -173,9 +175,11 @@ describe("what is left of a balance", () => {
     expect(await balance(t)).toEqual({ granted: 500, usage: 0, remaining: 500 });
   });
 
-  test("is set below zero as what is owed", async () => {
+  test("is never below zero: what is owed is set as what is used", async () => {
     const t = await begun();
-    await set(t, { featureId: "storage", remaining: -5 });
+    const setting = set(t, { featureId: "storage", remaining: -5 });
+    await expect(setting).rejects.toMatchObject(refusedAs("invalid_amount"));
+    await set(t, { featureId: "storage", usage: 15 });
     expect(await balance(t, "storage")).toEqual({ granted: 10, usage: 15, remaining: 0 });
   });
 
@@ -399,19 +403,28 @@ describe("a balance of two grants, the plan's 500 and a gift of 100,", () => {
   });
 });
 
-describe("a balance with a rollover", () => {
-  test("is left as is said", async () => {
+describe("a balance with a rollover of 40", () => {
+  test("is used from there first when it is set", async () => {
     const t = await begun();
     await track(t, 60, "images");
-    await set(t, { featureId: "credits", remaining: 0 });
-    vi.setSystemTime(FEBRUARY - 1);
-    await set(t, { featureId: "credits", usage: 1_000 });
     vi.setSystemTime(FEBRUARY);
     await set(t, { featureId: "images", remaining: 50 });
-    const ofImages = (await each(t, "images")).slice(0, 2);
-    expect(ofImages).toEqual([
+    expect(await each(t, "images")).toEqual([
       [40, 40],
       [100, 50],
+      [1_000, 0],
+    ]);
+  });
+
+  test("is left above what is granted in the plan's, which comes anew", async () => {
+    const t = await begun();
+    await track(t, 60, "images");
+    vi.setSystemTime(FEBRUARY);
+    await set(t, { featureId: "images", remaining: 150 });
+    expect(await each(t, "images")).toEqual([
+      [40, 0],
+      [100, -10],
+      [1_000, 0],
     ]);
   });
 });

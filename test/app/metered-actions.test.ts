@@ -101,6 +101,17 @@ const wait = userAction({
   },
 });
 
+/** Is done without having counted when its hold has long been swept. */
+const dawdle = userAction({
+  args: {},
+  meter: { featureId: "tokens", value: 500, ttlMs: MINUTE_MS },
+  handler: async (ctx) => {
+    vi.setSystemTime(START + 2 * MINUTE_MS);
+    await ctx.runMutation(sweep, {});
+    return null;
+  },
+});
+
 /** Counts what is given of each of two features. */
 const illustrate = userAction({
   args: { tokens: v.optional(v.number()), images: v.optional(v.number()), fails: v.optional(v.boolean()) },
@@ -140,7 +151,10 @@ const byArguments = userAction({
   },
   handler: async (ctx) => {
     run.times++;
-    return (await ctx.check({ featureId: "tokens" })).remaining;
+    const { remaining } = await ctx.check({ featureId: "tokens" });
+    ctx.meter.add(1, "tokens");
+    await ctx.meter.report(1, "tokens");
+    return remaining;
   },
 });
 
@@ -235,6 +249,7 @@ const functions = {
   generate,
   transcribe,
   wait,
+  dawdle,
   illustrate,
   miscount,
   byArguments,
@@ -267,7 +282,8 @@ function left(t: Deployment, featureId: "tokens" | "images" = "tokens") {
 }
 
 async function uses(t: Deployment) {
-  return (await stored(t)).events.filter(({ kind }) => kind === "usage");
+  const { page } = await t.query((ctx) => tally.events.list(ctx, { customerId, limit: 200 }));
+  return page.filter(({ kind }) => kind === "usage").reverse();
 }
 
 const { sweep } = (
@@ -406,6 +422,14 @@ describe("a metered action that reports", () => {
   });
 });
 
+describe("a metered action that never counts", () => {
+  test("is charged what it held, though it outlived its hold", async () => {
+    const { t, ada } = await signedInCustomer();
+    await ada.action(metered.dawdle, {});
+    expect(await left(t)).toBe(500);
+  });
+});
+
 describe("a metered action that throws", () => {
   test("is charged nothing if it had counted nothing", async () => {
     const { t, ada } = await signedInCustomer();
@@ -530,10 +554,10 @@ describe("a meter that follows the arguments", () => {
   test("may hold several", async () => {
     const { t, ada } = await signedInCustomer();
     await ada.action(metered.byArguments, { most: 120, both: true });
-    expect([await left(t), await left(t, "images")]).toEqual([880, 19]);
+    expect([await left(t), await left(t, "images")]).toEqual([999, 19]);
   });
 
-  test("may hold nothing", async () => {
+  test("may hold nothing, and what is counted is charged to nobody", async () => {
     const { t, ada } = await signedInCustomer();
     const before = await stored(t);
     expect(await ada.action(metered.byArguments, { most: 120, free: true })).toBe(1_000);

@@ -91,8 +91,11 @@ interface Hold {
 function reserve(t: Deployment, value: number, options: Hold = {}) {
   return t.mutation(async (ctx) => {
     const args = { customerId, featureId: "messages", value, ...options };
-    const { reservationId, allowed, refusal, expiresAt } = await tally.reservations.reserve(ctx, args);
-    return { reservationId, allowed, refusal, expiresAt };
+    const { reservationId, allowed, replayed, refusal, expiresAt } = await tally.reservations.reserve(
+      ctx,
+      args,
+    );
+    return { reservationId, allowed, replayed, refusal, expiresAt };
   });
 }
 
@@ -138,7 +141,8 @@ async function listed(t: Deployment, of = customerId) {
 
 /** The uses that were recorded, the first first. */
 async function uses(t: Deployment) {
-  return (await stored(t)).events.filter(({ kind }) => kind === "usage");
+  const { page } = await t.query((ctx) => tally.events.list(ctx, { customerId, limit: 200 }));
+  return page.filter(({ kind }) => kind === "usage").reverse();
 }
 
 const { sweep } = (
@@ -177,6 +181,7 @@ describe("a hold", () => {
     expect(await reserve(t, 75)).toEqual({
       reservationId: expect.stringMatching(/^res_[0-9a-z]{20}$/),
       allowed: true,
+      replayed: false,
       refusal: null,
       expiresAt: START + 15 * MINUTE_MS,
     });
@@ -295,6 +300,7 @@ describe("a hold that the balance cannot pay", () => {
     expect(await reserve(t, 75)).toMatchObject({
       reservationId: null,
       allowed: false,
+      replayed: false,
       expiresAt: null,
       refusal: { allowed: false, reason: "insufficient", requiredBalance: 75, remaining: 50 },
     });
@@ -517,11 +523,10 @@ describe("a confirmation", () => {
     expect((await stored(t)).reservations).toEqual([]);
   });
 
-  test("records the draws of what was held, and of what came on top", async () => {
+  test("records one draw where what came on top came from the same grant", async () => {
     const t = await begun();
     await confirm(t, await held(t, 75), 100);
-    const [use] = await uses(t);
-    expect(use?.draws.map(({ amount }) => amount)).toEqual([75, 25]);
+    expect(await uses(t)).toMatchObject([{ value: 100, draws: [{ amount: 100, units: 100 }] }]);
   });
 
   test("takes nothing from what was used meanwhile", async () => {
@@ -576,6 +581,13 @@ describe("a confirmation that comes twice", () => {
       replayed: true,
     });
     expect(await balance(t)).toEqual({ usage: 500, remaining: 1_000 });
+  });
+
+  test("and does not say how much is refused after one of less", async () => {
+    const t = await begun();
+    const reservationId = await held(t, 75);
+    await confirm(t, reservationId, 25);
+    await expect(confirm(t, reservationId)).rejects.toMatchObject(refusedAs("reservation_closed"));
   });
 
   test("with another amount is refused", async () => {
@@ -669,6 +681,7 @@ describe("a release", () => {
     const reservationId = await held(t, 75);
     await release(t, reservationId);
     await expect(confirm(t, reservationId, 75)).rejects.toMatchObject(refusedAs("reservation_closed"));
+    await expect(confirm(t, reservationId)).rejects.toMatchObject(refusedAs("reservation_closed"));
     expect(await balance(t)).toEqual({ usage: 0, remaining: 500 });
   });
 });
@@ -744,12 +757,48 @@ describe("an extension", () => {
 
   test("goes back first", async () => {
     const t = await begun();
+    const reservationId = await held(t, 90, { featureId: "images" });
+    await extend(t, reservationId, { value: 20 });
+    expect(await balance(t, "credits")).toEqual({ usage: 100, remaining: 900 });
+    await confirm(t, reservationId, 101);
+    expect(await balance(t, "credits")).toEqual({ usage: 10, remaining: 990 });
+  });
+
+  test("from the grant that paid last is the same draw, however often", async () => {
+    const t = await begun();
     const reservationId = await held(t, 75);
-    await extend(t, reservationId, { value: 25 });
-    await confirm(t, reservationId, 80);
-    const [use] = await uses(t);
-    expect(use?.draws.map(({ amount }) => amount)).toEqual([75, 5]);
-    expect(await balance(t)).toEqual({ usage: 80, remaining: 420 });
+    for (let more = 0; more < 20; more++) await extend(t, reservationId, { value: 0.1 });
+    const [open] = (await stored(t)).reservations;
+    expect(open?.draws).toMatchObject([{ amount: 77, units: 77 }]);
+  });
+
+  test("by undefined is refused", async () => {
+    const t = await begun();
+    const reservationId = await held(t, 75);
+    const extending = t.mutation((ctx) =>
+      tally.reservations.extend(ctx, { customerId, reservationId, value: undefined }),
+    );
+    await expect(extending).rejects.toMatchObject(refusedAs("invalid_amount"));
+  });
+
+  test("without limit makes the use one without limit", async () => {
+    const t = await begun();
+    const reservationId = await held(t, 75);
+    await t.mutation((ctx) =>
+      tally.grants.grant(ctx, { customerId, featureId: "messages", unlimited: true }),
+    );
+    await extend(t, reservationId, { value: 5_000 });
+    expect(await confirm(t, reservationId)).toMatchObject({ applied: 5_075, unlimited: true });
+  });
+
+  test("does not keep its hold from being found by a repeat", async () => {
+    const t = await begun();
+    const first = await reserve(t, 75, { reservationId: "job_1" });
+    await extend(t, "job_1", { value: 25 });
+    expect(await reserve(t, 75, { reservationId: "job_1" })).toEqual({ ...first, replayed: true });
+    await expect(reserve(t, 100, { reservationId: "job_1" })).rejects.toMatchObject(
+      refusedAs("idempotency_conflict"),
+    );
   });
 
   test("that the balance cannot pay is not made, and changes nothing", async () => {
@@ -956,6 +1005,23 @@ describe("a hold that nobody settles", () => {
     expect(await balance(t)).toEqual({ usage: 75, remaining: 425 });
   });
 
+  test("is charged as held if what was reported cannot be stored, and keeps no other from the sweep", async () => {
+    const complaints = vi.spyOn(console, "error").mockImplementation(() => {});
+    const t = await begun();
+    await t.mutation((ctx) =>
+      tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 1_000_000_000 }),
+    );
+    await track(t, 123_456_789.1);
+    await report(t, await held(t, 1), 0.000000001);
+    await held(t, 75, { customerId: "user_2" });
+    vi.setSystemTime(LATER);
+    expect(await sweepHolds(t)).toEqual({ settled: 2, done: true });
+    expect((await balance(t)).usage).toBe(123_456_790.1);
+    expect((await stored(t)).reservations).toEqual([]);
+    expect(complaints).toHaveBeenCalledOnce();
+    complaints.mockRestore();
+  });
+
   test("is released to whoever comes after the sweep", async () => {
     const t = await begun();
     const reservationId = await held(t, 75);
@@ -980,6 +1046,7 @@ describe("a late confirmation", () => {
 
   /** 75 held, 30 reported; expired, and swept if `isSwept`. */
   async function expired(isSwept: boolean) {
+    vi.setSystemTime(START);
     const t = await begun();
     const reservationId = await held(t, 75);
     await report(t, reservationId, 30);
@@ -1035,8 +1102,51 @@ describe("a late confirmation", () => {
 
   test("after the sweep of what was reported charges nothing more", async () => {
     const { t, reservationId } = await expired(true);
-    expect(await confirm(t, reservationId, 30)).toMatchObject({ value: 30, replayed: true, late: true });
-    expect(await uses(t)).toHaveLength(1);
+    expect(await confirm(t, reservationId, 30)).toMatchObject({ value: 30, applied: 30, late: true });
+    expect(await balance(t)).toEqual({ usage: 30, remaining: 470 });
+  });
+
+  test.each([false, true])(
+    "of less than was reported charges no more than it says (swept: %s)",
+    async (isSwept) => {
+      const { t, reservationId } = await expired(isSwept);
+      expect(await confirm(t, reservationId, 10)).toMatchObject({
+        value: 10,
+        applied: 10,
+        uncovered: 0,
+        late: true,
+      });
+      expect(await balance(t)).toEqual({ usage: 10, remaining: 490 });
+    },
+  );
+
+  test.each([false, true])("that does not say how much is of what was held (swept: %s)", async (isSwept) => {
+    const { t, reservationId } = await expired(isSwept);
+    expect(await confirm(t, reservationId)).toMatchObject({ value: 75, applied: 75, late: true });
+    expect(await balance(t)).toEqual({ usage: 75, remaining: 425 });
+  });
+
+  test.each([10, 30, 50])("of %d cannot be changed by a second one", async (total) => {
+    const { t, reservationId } = await expired(true);
+    await confirm(t, reservationId, total);
+    const before = await stored(t);
+    await expect(confirm(t, reservationId, 60)).rejects.toMatchObject(refusedAs("reservation_closed"));
+    expect(await stored(t)).toEqual(before);
+  });
+
+  test.each([false, true])("says again that it was late (swept: %s)", async (isSwept) => {
+    const { t, reservationId } = await expired(isSwept);
+    const first = await confirm(t, reservationId, 50);
+    expect(await confirm(t, reservationId, 50)).toEqual({ ...first, replayed: true, balance: null });
+  });
+
+  test("answers the same before the sweep and after it", async () => {
+    const told = async (isSwept: boolean) => {
+      const { t, reservationId } = await expired(isSwept);
+      const { value, applied, uncovered, remaining, late, lapsed } = await confirm(t, reservationId, 50);
+      return { value, applied, uncovered, remaining, late, lapsed };
+    };
+    expect(await told(true)).toEqual(await told(false));
   });
 
   test("from an action charges once", async () => {
@@ -1089,6 +1199,12 @@ describe("a hold across a reset", () => {
       expect(await balance(t)).toEqual({ usage: 100, remaining: 400 });
     },
   );
+
+  test("says again what has lapsed", async () => {
+    const { t, reservationId } = await acrossReset();
+    const first = await confirm(t, reservationId, 25);
+    expect(await confirm(t, reservationId, 25)).toEqual({ ...first, replayed: true, balance: null });
+  });
 
   test("lapses when nobody settles it", async () => {
     const { t } = await acrossReset();
@@ -1345,14 +1461,14 @@ describe("an id that the caller gives", () => {
     const t = await begun();
     const first = await reserve(t, 75, job);
     vi.setSystemTime(START + MINUTE_MS);
-    expect(await reserve(t, 75, job)).toEqual(first);
+    expect(await reserve(t, 75, job)).toEqual({ ...first, replayed: true });
     expect(await balance(t)).toEqual({ usage: 75, remaining: 425 });
   });
 
   test("finds the same hold though nothing is left by now", async () => {
     const t = await begun();
     const first = await reserve(t, 500, job);
-    expect(await reserve(t, 500, job)).toEqual(first);
+    expect(await reserve(t, 500, job)).toEqual({ ...first, replayed: true });
   });
 
   test("holds once, ten at the same time", async () => {
@@ -1409,15 +1525,42 @@ describe("an id that the caller gives", () => {
     expect(await balance(t)).toEqual({ usage: 50, remaining: 450 });
   });
 
-  test("is the key under which a use of the same is a repeat afterwards", async () => {
+  test("may be the key of a use as well", async () => {
     const t = await begun();
     await held(t, 75, job);
+    const use = () =>
+      t.mutation((ctx) =>
+        tally.track(ctx, { customerId, featureId: "messages", value: 5, idempotencyKey: "job_1" }),
+      );
+    expect(await use()).toMatchObject({ replayed: false });
     await confirm(t, "job_1", 25);
-    const again = await t.mutation((ctx) =>
-      tally.track(ctx, { customerId, featureId: "messages", value: 25, idempotencyKey: "job_1" }),
+    expect(await use()).toMatchObject({ replayed: true, applied: 5 });
+    expect(await confirm(t, "job_1", 25)).toMatchObject({ replayed: true, applied: 25 });
+    expect(await balance(t)).toEqual({ usage: 30, remaining: 470 });
+  });
+
+  test("may have been the key of a use", async () => {
+    const t = await begun();
+    await t.mutation((ctx) =>
+      tally.track(ctx, { customerId, featureId: "messages", value: 5, idempotencyKey: "job_1" }),
     );
-    expect(again).toMatchObject({ replayed: true, applied: 25 });
-    expect(await balance(t)).toEqual({ usage: 25, remaining: 475 });
+    expect(await reserve(t, 75, job)).toMatchObject({ allowed: true, replayed: false });
+  });
+
+  test.each(["confirm", "release"] as const)("is no hold's if it is the key of a use: %s", async (verb) => {
+    const t = await begun();
+    await t.mutation((ctx) =>
+      tally.track(ctx, { customerId, featureId: "messages", value: 5, idempotencyKey: "job_1" }),
+    );
+    const settling = verb === "confirm" ? confirm(t, "job_1", 5) : release(t, "job_1");
+    await expect(settling).rejects.toMatchObject(refusedAs("reservation_not_found"));
+  });
+
+  test("is not held again between its expiry and the sweep", async () => {
+    const t = await begun();
+    await held(t, 75, job);
+    vi.setSystemTime(START + 15 * MINUTE_MS);
+    await expect(reserve(t, 75, job)).rejects.toMatchObject(refusedAs("reservation_closed"));
   });
 });
 

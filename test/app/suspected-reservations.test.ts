@@ -8,20 +8,25 @@ import {
   type ApiFromModules,
   type FunctionReference,
 } from "convex/server";
-import { v } from "convex/values";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { components } from "../../convex/_generated/api.js";
 import schema from "../../convex/schema.js";
 import { defineCatalog, Tally, type Identity } from "../../src/client/index.js";
+import { insertMany, registerWithCrowd } from "../component/crowd.js";
 import { registerInspected, stored } from "./stored.js";
 
 const month = { interval: "month" } as const;
+const messages = { id: "messages", type: "metered" } as const;
+const images = { id: "images", type: "metered" } as const;
+const credits = (metered: ("images" | "messages")[]) =>
+  ({
+    id: "credits",
+    type: "credit_system",
+    creditSchema: metered.map((meteredFeatureId) => ({ meteredFeatureId, creditCost: 10 })),
+  }) as const;
 const tally = new Tally(components.tally, {
   catalog: defineCatalog({
-    features: [
-      { id: "messages", type: "metered" },
-      { id: "images", type: "metered" },
-    ],
+    features: [messages, images, credits(["images"])],
     plans: [
       {
         id: "free",
@@ -29,6 +34,7 @@ const tally = new Tally(components.tally, {
         items: [
           { featureId: "messages", included: 500, reset: month },
           { featureId: "images", included: 20, reset: month },
+          { featureId: "credits", included: 1_000, reset: month },
         ],
       },
     ],
@@ -57,37 +63,25 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Runs past the end of its hold, which is swept meanwhile, and is done without having counted. */
-const slow = userAction({
-  args: {},
-  meter: { featureId: "messages", value: 75, ttlMs: MINUTE_MS },
-  handler: async (ctx) => {
-    vi.setSystemTime(LATER);
-    await ctx.runMutation(sweep, {});
-    return null;
-  },
-});
-
-/** Counts whether or not anything is metered. */
-const freeOfCharge = userAction({
-  args: { free: v.boolean() },
-  meter: ({ free }) => (free ? null : { featureId: "messages", value: 75 }),
-  handler: async (ctx) => {
-    ctx.meter.add(3);
-    return null;
-  },
-});
-
 const both = userAction({
   args: {},
   meter: [
     { featureId: "messages", value: 75 },
-    { featureId: "images", value: 21 },
+    { featureId: "images", value: 121 },
   ],
   handler: async () => null,
 });
 
-const functions = { slow, freeOfCharge, both };
+const twice = userAction({
+  args: {},
+  meter: [
+    { featureId: "messages", value: 10 },
+    { featureId: "messages", value: 5 },
+  ],
+  handler: async (ctx) => ctx.meter.add(3, "messages"),
+});
+
+const functions = { both, twice };
 const { metered } = anyApi as unknown as ApiFromModules<{ metered: typeof functions }>;
 const modules = {
   ...import.meta.glob("../../convex/**/*.ts"),
@@ -111,20 +105,17 @@ const { sweep } = (
 ).reservations;
 const sweepHolds = (t: Deployment) => t.mutation((ctx) => ctx.runMutation(sweep, {}));
 
-async function held(
-  t: Deployment,
-  value: number,
-  options: { reservationId?: string; customerId?: string } = {},
-) {
+interface Hold {
+  reservationId?: string;
+  ttlMs?: number;
+}
+
+async function held(t: Deployment, value: number, options: Hold = {}) {
   const { reservationId } = await reserve(t, value, options);
   if (reservationId === null) throw new Error(`${value} should have been held`);
   return reservationId;
 }
-function reserve(
-  t: Deployment,
-  value: number,
-  options: { reservationId?: string; customerId?: string } = {},
-) {
+function reserve(t: Deployment, value: number, options: Hold = {}) {
   return t.mutation(async (ctx) => {
     const args = { customerId, featureId: "messages", value, ...options } as const;
     const { reservationId, allowed, expiresAt } = await tally.reservations.reserve(ctx, args);
@@ -136,250 +127,63 @@ function confirm(t: Deployment, reservationId: string, value?: number) {
     tally.reservations.confirm(ctx, { customerId, reservationId, ...(value !== undefined && { value }) }),
   );
 }
-const release = (t: Deployment, reservationId: string) =>
-  t.mutation((ctx) => tally.reservations.release(ctx, { customerId, reservationId }));
 const report = (t: Deployment, reservationId: string, total: number) =>
   t.mutation((ctx) => tally.reservations.report(ctx, { customerId, reservationId, total }));
 const extend = (t: Deployment, reservationId: string, more: { value?: number; ttlMs?: number }) =>
   t.mutation((ctx) => tally.reservations.extend(ctx, { customerId, reservationId, ...more }));
-const track = (t: Deployment, value: number, idempotencyKey?: string) =>
-  t.mutation((ctx) =>
-    tally.track(ctx, {
-      customerId,
-      featureId: "messages",
-      value,
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
-    }),
-  );
+const track = (t: Deployment, value: number) =>
+  t.mutation((ctx) => tally.track(ctx, { customerId, featureId: "messages", value }));
 const usage = (t: Deployment, of = customerId) =>
   t.query(async (ctx) => (await tally.check(ctx, { customerId: of, featureId: "messages" })).usage);
 const refusedAs = (kind: string) => ({ data: { kind } });
 
-describe("a key that an open hold has", () => {
-  /** One key namespace: either the use is refused, or it is of another name than the hold. */
-  test("leaves the hold to be settled and repeated, though a use has taken it", async () => {
-    const t = await begun();
-    await held(t, 75, { reservationId: "job_1" });
-    await track(t, 5, "job_1").catch(() => undefined);
-    await confirm(t, "job_1", 25);
-    expect(await confirm(t, "job_1", 25)).toMatchObject({ replayed: true });
-  });
-
-  test("is refused to a use", async () => {
-    const t = await begun();
-    await held(t, 75, { reservationId: "job_1" });
-    await expect(track(t, 5, "job_1")).rejects.toMatchObject(refusedAs("idempotency_conflict"));
-  });
-
-  test("is of one event at most", async () => {
-    const t = await begun();
-    await held(t, 75, { reservationId: "job_1" });
-    await track(t, 5, "job_1").catch(() => undefined);
-    vi.setSystemTime(LATER);
-    await sweepHolds(t);
-    const { events } = await stored(t);
-    expect(events.filter(({ key }) => key === "job_1")).toHaveLength(1);
-  });
-});
-
-describe("one hold that cannot be settled at what was reported", () => {
-  test("does not stop the sweep of all others", async () => {
-    const t = await begun();
-    await t.mutation((ctx) =>
-      tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 1_000_000_000 }),
-    );
-    await track(t, 123_456_789.1);
-    await report(t, await held(t, 1), 0.000000001);
-    await held(t, 75, { customerId: "user_2" });
-    vi.setSystemTime(LATER);
-    await sweepHolds(t);
-    expect(await usage(t, "user_2")).toBe(0);
-  });
-});
-
 describe("a late confirmation, after the sweep,", () => {
-  async function swept(reported?: number) {
+  /** 75 held, 30 reported, and swept. */
+  async function swept() {
     const t = await begun();
     const reservationId = await held(t, 75);
-    if (reported !== undefined) await report(t, reservationId, reported);
+    await report(t, reservationId, 30);
     vi.setSystemTime(LATER);
     await sweepHolds(t);
     return { t, reservationId };
   }
 
-  test("that does not say how much charges what was held", async () => {
+  test("of more is given back whole by its key", async () => {
     const { t, reservationId } = await swept();
-    await confirm(t, reservationId);
-    expect(await usage(t)).toBe(75);
-  });
-
-  test("of another amount than a first one is refused", async () => {
-    const { t, reservationId } = await swept(30);
-    await confirm(t, reservationId, 50);
-    await expect(confirm(t, reservationId, 60)).rejects.toMatchObject(refusedAs("reservation_closed"));
-  });
-
-  test("of another amount than a first one that owed nothing is refused", async () => {
-    const { t, reservationId } = await swept(30);
-    await confirm(t, reservationId, 30);
-    await expect(confirm(t, reservationId, 60)).rejects.toMatchObject(refusedAs("reservation_closed"));
-  });
-
-  test("of less than was reported charges what it says, or is refused", async () => {
-    const { t, reservationId } = await swept(30);
-    const confirmed = await confirm(t, reservationId, 10).then(
-      () => 10,
-      () => 30,
-    );
-    expect(await usage(t)).toBe(confirmed);
-  });
-
-  test("answers what it confirmed, as one before the sweep", async () => {
-    const { t, reservationId } = await swept(30);
-    expect(await confirm(t, reservationId, 50)).toMatchObject({ value: 50, applied: 50 });
-  });
-
-  test("is given back whole by its key", async () => {
-    const { t, reservationId } = await swept(30);
     await confirm(t, reservationId, 50);
     await t.mutation((ctx) => tally.refund(ctx, { customerId, idempotencyKey: reservationId }));
     expect(await usage(t)).toBe(0);
   });
-});
 
-describe("a confirmation that does not say how much", () => {
-  test("is refused after a release", async () => {
-    const t = await begun();
-    const reservationId = await held(t, 75);
-    await release(t, reservationId);
-    await expect(confirm(t, reservationId)).rejects.toMatchObject(refusedAs("reservation_closed"));
+  test("of less leaves no more to give back than it charged", async () => {
+    const { t, reservationId } = await swept();
+    await track(t, 100);
+    await confirm(t, reservationId, 10);
+    await t.mutation((ctx) => tally.refund(ctx, { customerId, idempotencyKey: reservationId }));
+    expect(await usage(t)).toBe(100);
   });
 
-  test("is refused after one of less", async () => {
-    const t = await begun();
-    const reservationId = await held(t, 75);
-    await confirm(t, reservationId, 25);
-    await expect(confirm(t, reservationId)).rejects.toMatchObject(refusedAs("reservation_closed"));
-  });
-});
-
-describe("a repeated confirmation", () => {
-  test("says again that it was late", async () => {
-    const t = await begun();
-    const reservationId = await held(t, 75);
-    vi.setSystemTime(LATER);
-    await confirm(t, reservationId, 25);
-    expect(await confirm(t, reservationId, 25)).toMatchObject({ late: true });
+  test("of less gives back nothing that a refund has given back", async () => {
+    const { t, reservationId } = await swept();
+    await track(t, 100);
+    await t.mutation((ctx) => tally.refund(ctx, { customerId, idempotencyKey: reservationId }));
+    await confirm(t, reservationId, 10).catch(() => undefined);
+    expect(await usage(t)).toBe(100);
   });
 
-  test("says again what has lapsed", async () => {
+  test("of less, across a reset, answers as one before the sweep", async () => {
     const t = await begun();
-    vi.setSystemTime("2026-02-09T23:59:00Z");
-    const reservationId = await held(t, 75);
-    vi.setSystemTime("2026-02-10T00:01:00Z");
-    await confirm(t, reservationId, 25);
-    expect(await confirm(t, reservationId, 25)).toMatchObject({ lapsed: 50 });
-  });
-});
-
-describe("a key of something else", () => {
-  test.each(["use", "grant"])("is no hold to confirm: of a %s", async (kind) => {
-    const t = await begun();
-    if (kind === "use") await track(t, 5, "key_1");
-    else
-      await t.mutation((ctx) =>
-        tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 5, idempotencyKey: "key_1" }),
-      );
-    await expect(confirm(t, "key_1", 5)).rejects.toMatchObject(refusedAs("reservation_not_found"));
-  });
-
-  test.each(["use", "grant"])("is no hold to release: of a %s", async (kind) => {
-    const t = await begun();
-    if (kind === "use") await track(t, 5, "key_1");
-    else
-      await t.mutation((ctx) =>
-        tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 5, idempotencyKey: "key_1" }),
-      );
-    await expect(release(t, "key_1")).rejects.toMatchObject(refusedAs("reservation_not_found"));
-  });
-
-  test("is a conflict to a hold", async () => {
-    const t = await begun();
-    await track(t, 5, "key_1");
-    await expect(reserve(t, 75, { reservationId: "key_1" })).rejects.toMatchObject(
-      refusedAs("idempotency_conflict"),
-    );
-  });
-});
-
-describe("a repeated hold", () => {
-  test("is the same though it was extended meanwhile", async () => {
-    const t = await begun();
-    await held(t, 75, { reservationId: "job_1" });
-    await extend(t, "job_1", { value: 25 });
-    expect(await reserve(t, 75, { reservationId: "job_1" })).toMatchObject({ allowed: true });
-  });
-
-  test("of what it was extended to is a conflict", async () => {
-    const t = await begun();
-    await held(t, 75, { reservationId: "job_1" });
-    await extend(t, "job_1", { value: 25 });
-    await expect(reserve(t, 100, { reservationId: "job_1" })).rejects.toMatchObject(
-      refusedAs("idempotency_conflict"),
-    );
-  });
-
-  test("does not answer that it holds what has expired", async () => {
-    const t = await begun();
-    await held(t, 75, { reservationId: "job_1" });
-    vi.setSystemTime(LATER);
-    await expect(reserve(t, 75, { reservationId: "job_1" })).rejects.toMatchObject(
-      refusedAs("reservation_closed"),
-    );
-  });
-});
-
-describe("an extension", () => {
-  test("by undefined is refused", async () => {
-    const t = await begun();
-    const reservationId = await held(t, 75);
-    await expect(extend(t, reservationId, { value: undefined } as never)).rejects.toMatchObject(
-      refusedAs("invalid_amount"),
-    );
-  });
-
-  test("from the same grant is the same draw", async () => {
-    const t = await begun();
-    const reservationId = await held(t, 75);
-    for (let more = 0; more < 5; more++) await extend(t, reservationId, { value: 1 });
-    const [open] = (await stored(t)).reservations;
-    expect(open?.draws).toMatchObject([{ amount: 80, units: 80 }]);
-  });
-
-  test("without limit makes the use one without limit", async () => {
-    const t = await begun();
-    const reservationId = await held(t, 75);
-    await t.mutation((ctx) =>
-      tally.grants.grant(ctx, { customerId, featureId: "messages", unlimited: true }),
-    );
-    await extend(t, reservationId, { value: 5_000 });
-    expect(await confirm(t, reservationId)).toMatchObject({ applied: 5_075, unlimited: true });
+    vi.setSystemTime("2026-02-09T23:50:00Z");
+    const reservationId = await held(t, 75, { ttlMs: MINUTE_MS });
+    await report(t, reservationId, 30);
+    vi.setSystemTime("2026-02-09T23:55:00Z");
+    await sweepHolds(t);
+    vi.setSystemTime("2026-02-10T00:05:00Z");
+    expect(await confirm(t, reservationId, 10)).toMatchObject({ value: 10, applied: 10, uncovered: 0 });
   });
 });
 
 describe("a metered action", () => {
-  test("that outlives its hold without counting is charged what it held", async () => {
-    const t = await begun();
-    await t.withIdentity({ subject: customerId }).action(metered.slow, {});
-    expect(await usage(t)).toBe(75);
-  });
-
-  test("may count where nothing is metered", async () => {
-    const t = await begun();
-    await t.withIdentity({ subject: customerId }).action(metered.freeOfCharge, { free: true });
-    expect(await usage(t)).toBe(0);
-  });
-
   test("that is refused one of two features writes nothing", async () => {
     const t = await begun();
     const before = await stored(t);
@@ -387,5 +191,215 @@ describe("a metered action", () => {
       refusedAs("usage_exceeded"),
     );
     expect(await stored(t)).toEqual(before);
+  });
+
+  test("is charged what it counted, though its meter names the feature twice", async () => {
+    const t = await begun();
+    await t
+      .withIdentity({ subject: customerId })
+      .action(metered.twice, {})
+      .catch(() => undefined);
+    expect(await usage(t)).toBeLessThanOrEqual(3);
+  });
+});
+
+describe("a usage limit of 100 a day", () => {
+  const limited = async () => {
+    const t = await begun();
+    await t.mutation((ctx) =>
+      tally.controls.set(ctx, {
+        customerId,
+        featureId: "messages",
+        usageLimits: [{ max: 100, interval: "day", anchor: "utc" }],
+      }),
+    );
+    vi.setSystemTime("2026-01-10T23:55:00Z");
+    return t;
+  };
+  const allowed = (t: Deployment, requiredBalance: number) =>
+    t.query(
+      async (ctx) => (await tally.check(ctx, { customerId, featureId: "messages", requiredBalance })).allowed,
+    );
+
+  test("does not count back today what was held yesterday, confirmed today and refunded", async () => {
+    const t = await limited();
+    const reservationId = await held(t, 75);
+    vi.setSystemTime("2026-01-11T00:05:00Z");
+    await confirm(t, reservationId);
+    await track(t, 60);
+    await t.mutation((ctx) => tally.refund(ctx, { customerId, idempotencyKey: reservationId }));
+    expect(await allowed(t, 41)).toBe(false);
+  });
+
+  test("counts back today what a hold of yesterday was extended by today", async () => {
+    const t = await limited();
+    const reservationId = await held(t, 75);
+    vi.setSystemTime("2026-01-11T00:05:00Z");
+    await extend(t, reservationId, { value: 60 });
+    await confirm(t, reservationId, 75);
+    expect(await allowed(t, 100)).toBe(true);
+  });
+
+  test("does not count back today what was reported yesterday and settled late today", async () => {
+    const t = await limited();
+    const reservationId = await held(t, 75);
+    await report(t, reservationId, 75);
+    vi.setSystemTime("2026-01-11T00:11:00Z");
+    await sweepHolds(t);
+    await track(t, 60);
+    await confirm(t, reservationId, 0);
+    expect(await allowed(t, 41)).toBe(false);
+  });
+});
+
+describe("a refund", () => {
+  const refund = (t: Deployment, args: Omit<Parameters<typeof tally.refund>[1], "customerId">) =>
+    t.mutation((ctx) => tally.refund(ctx, { customerId, ...args }));
+
+  test("without a key is none with a key that is a number", async () => {
+    const t = await begun();
+    const { eventId } = await track(t, 30);
+    await refund(t, { eventId, value: 10, refundKey: "1" });
+    await refund(t, { eventId, value: 10 });
+    expect(await usage(t)).toBe(10);
+  });
+
+  test("with a key that is a number is none without a key", async () => {
+    const t = await begun();
+    const { eventId } = await track(t, 30);
+    await refund(t, { eventId, value: 10 });
+    await refund(t, { eventId, value: 10, refundKey: "0" });
+    expect(await usage(t)).toBe(10);
+  });
+
+  test("with a key that has given back another amount is a conflict", async () => {
+    const t = await begun();
+    const { eventId } = await track(t, 30);
+    await refund(t, { eventId, value: 10, refundKey: "ticket_7" });
+    await expect(refund(t, { eventId, value: 20, refundKey: "ticket_7" })).rejects.toMatchObject(
+      refusedAs("idempotency_conflict"),
+    );
+  });
+
+  test("knows of more than 1,000 before it", async () => {
+    const t = await begun();
+    registerWithCrowd(t as never);
+    await t.mutation((ctx) => tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 2_000 }));
+    const { eventId } = await track(t, 2_000);
+    await insertMany(
+      t as never,
+      "events",
+      1_500,
+      {
+        customerId,
+        kind: "usage",
+        featureId: "messages",
+        value: -1,
+        draws: [],
+        key: `${eventId}\u0000refund\u0000`,
+        refundOf: eventId,
+      },
+      ["key"],
+    );
+    await expect(refund(t, { eventId, value: 501, refundKey: "x" })).rejects.toMatchObject({
+      data: { kind: "invalid_amount", left: 500 },
+    });
+  });
+
+  test("finds the credits that paid, though the feature is no longer paid by them", async () => {
+    const t = await begun();
+    const { eventId } = await t.mutation((ctx) =>
+      tally.track(ctx, { customerId, featureId: "images", value: 30 }),
+    );
+    const since = new Tally(components.tally, {
+      catalog: defineCatalog({ features: [messages, images, credits(["messages"])], plans: [] }),
+      identify: () => Promise.resolve(null),
+    });
+    expect(await t.mutation((ctx) => since.refund(ctx, { customerId, eventId }))).toMatchObject({
+      applied: -30,
+      uncovered: 0,
+    });
+  });
+
+  test("is possible of a feature that is offered no longer", async () => {
+    const t = await begun();
+    const { eventId } = await t.mutation((ctx) =>
+      tally.track(ctx, { customerId, featureId: "images", value: 10 }),
+    );
+    const since = new Tally(components.tally, {
+      catalog: defineCatalog({ features: [messages], plans: [] }),
+      identify: () => Promise.resolve(null),
+    });
+    expect(await t.mutation((ctx) => since.refund(ctx, { customerId, eventId }))).toMatchObject({
+      applied: -10,
+    });
+  });
+});
+
+describe("a key of a change by hand", () => {
+  const set = (t: Deployment, args: { remaining?: number; usage?: number; grantId?: string }) =>
+    t.mutation((ctx) =>
+      tally.grants.set(ctx, { customerId, featureId: "messages", ...args, idempotencyKey: "fix_1" }),
+    );
+  const gift = async (t: Deployment, priority: number) =>
+    (
+      await t.mutation((ctx) =>
+        tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 100, priority }),
+      )
+    ).grantId;
+
+  test("that has set what is left is a conflict to what is used", async () => {
+    const t = await begun();
+    await set(t, { remaining: 100 });
+    await expect(set(t, { usage: 100 })).rejects.toMatchObject(refusedAs("idempotency_conflict"));
+  });
+
+  test("that has set one grant is a conflict to another", async () => {
+    const t = await begun();
+    const [first, second] = [await gift(t, 1), await gift(t, 2)];
+    await set(t, { grantId: first, remaining: 50 });
+    await expect(set(t, { grantId: second, remaining: 50 })).rejects.toMatchObject(
+      refusedAs("idempotency_conflict"),
+    );
+  });
+
+  test("that has revoked one grant is a conflict to another", async () => {
+    const t = await begun();
+    const [first, second] = [await gift(t, 1), await gift(t, 2)];
+    const revoke = (grantId: string) =>
+      t.mutation((ctx) =>
+        tally.grants.revoke(ctx, { customerId, featureId: "messages", grantId, idempotencyKey: "fix_1" }),
+      );
+    await revoke(first);
+    await expect(revoke(second)).rejects.toMatchObject(refusedAs("idempotency_conflict"));
+  });
+});
+
+describe("an unlimited grant", () => {
+  const endless = async (t: Deployment) =>
+    (
+      await t.mutation((ctx) =>
+        tally.grants.grant(ctx, { customerId, featureId: "messages", unlimited: true }),
+      )
+    ).grantId;
+
+  test.each([{ remaining: 5 }, { granted: 5 }])("has no amount to set: %o", async (target) => {
+    const t = await begun();
+    const grantId = await endless(t);
+    const setting = t.mutation((ctx) =>
+      tally.grants.set(ctx, { customerId, featureId: "messages", grantId, ...target }),
+    );
+    await expect(setting).rejects.toMatchObject(refusedAs("invalid_argument"));
+  });
+
+  test("wins nothing by being revoked", async () => {
+    const t = await begun();
+    const grantId = await endless(t);
+    await track(t, 5_000);
+    const { eventId } = await t.mutation((ctx) =>
+      tally.grants.revoke(ctx, { customerId, featureId: "messages", grantId }),
+    );
+    const { events } = await stored(t);
+    expect(events.find(({ _id }) => _id === eventId)?.draws).toEqual([]);
   });
 });

@@ -193,9 +193,37 @@ describe("a grant that takes over from a plan when that ends", () => {
   });
 
   test("counts no overage that is charged", () => {
-    const { balance, closed } = advance(messages(ending({ used: 130, overage: usageBased }), heir()), FEB_28);
+    const later = { ...monthly, nextAt: MAR_31 };
+    const old = ending({ used: 130, overage: usageBased, reset: later });
+    const { balance, closed } = advance(messages(old, heir()), FEB_28);
     expect(used([balance])).toEqual({ heir: 100 });
     expect(closed).toMatchObject([{ grantId: "old", overage: 30 }]);
+  });
+
+  test("counts all that is held, charged or not: it goes on being held", () => {
+    const { balance } = advance(messages(ending({ used: 130, overage: usageBased }), heir()), FEB_28);
+    expect(used([balance])).toEqual({ heir: 130 });
+  });
+
+  test("counts overage that is a debt", () => {
+    const later = { ...monthly, nextAt: MAR_31 };
+    const old = ending({ used: 130, overage: usageBased, carry: true, reset: later });
+    expect(used([advance(messages(old, heir()), FEB_28).balance])).toEqual({ heir: 130 });
+  });
+
+  test("counts nothing that an unlimited grant has paid", () => {
+    const old = ending({ granted: 0, unlimited: true, used: 500 });
+    expect(used([advance(messages(old, heir()), FEB_28).balance])).toEqual({ heir: 0 });
+  });
+
+  test("takes over from its own plan, and not from another that ends with it", () => {
+    const plans = messages(
+      ending({ id: "a", source: "a", used: 30 }),
+      ending({ id: "b", source: "b", used: 5 }),
+      heir({ id: "a2", inherits: "a" }),
+      heir({ id: "b2", inherits: "b" }),
+    );
+    expect(used([advance(plans, FEB_28).balance])).toEqual({ a2: 30, b2: 5 });
   });
 
   test("takes over its rollovers, under terms of its own", () => {

@@ -5,14 +5,12 @@ import {
   exact,
   larger,
   nearest,
-  placesOf,
   priceOf,
   smaller,
   stored,
   total,
   unitsFor,
 } from "../../src/core/amounts.js";
-import { assertAmount, amountProblem } from "../../src/core/arguments.js";
 import { refusal } from "./fixtures.js";
 
 const LARGEST = 9_007_199_254_740_991;
@@ -91,7 +89,7 @@ describe("prices", () => {
       Big.DP = 0;
       Big.RM = 0;
       expect(priceOf(exact(1), oneForThree).toNumber()).toBe(0.333333334);
-      expect(placesOf({ creditAmount: 1, featureAmount: 8 })).toBe(3);
+      expect(unitsFor(exact(1), three).toNumber()).toBe(0.333333333);
     } finally {
       Big.DP = DP;
       Big.RM = RM;
@@ -118,18 +116,6 @@ describe("what an amount can pay", () => {
   });
 });
 
-test.each([
-  [{ creditAmount: 3, featureAmount: 1 }, 0],
-  [{ creditAmount: 0.6, featureAmount: 1 }, 1],
-  [{ creditAmount: 1, featureAmount: 8 }, 3],
-  [{ creditAmount: 10, featureAmount: 4 }, 1],
-  [{ creditAmount: 1000, featureAmount: 1 }, 0],
-  [oneForThree, 9],
-  [{ creditAmount: 1, featureAmount: 1024 }, 9],
-])("prices at %j can have %i decimal places", (cost, places) => {
-  expect(placesOf(cost)).toBe(places);
-});
-
 test("of two amounts there is a smaller and a larger one", () => {
   expect(smaller(exact(1), exact(2)).toNumber()).toBe(1);
   expect(smaller(exact(2), exact(1)).toNumber()).toBe(1);
@@ -148,50 +134,4 @@ test("a sum is exact", () => {
 
 test("the sum of nothing is zero", () => {
   expect(total([]).toNumber()).toBe(0);
-});
-
-describe("what an amount may be", () => {
-  test.each([0, 1, 0.1, 1e-9, 123.456789012, LARGEST])("%d is an amount", (value) => {
-    expect(() => assertAmount(value, "value")).not.toThrow();
-  });
-
-  test.each([
-    ["a string", "5", "must be a number"],
-    ["nothing", undefined, "must be a number"],
-    ["null", null, "must be a number"],
-    ["a bigint", 5n, "must be a number"],
-    ["not a number", NaN, "must be a finite number"],
-    ["infinite", Infinity, "must be a finite number"],
-    ["infinite below zero", -Infinity, "must be a finite number"],
-    ["negative zero", -0, "must not be negative zero: use 0"],
-    ["too large", LARGEST + 1, "must be at most 9007199254740991"],
-    ["too far below zero", -LARGEST - 1, "must be at most 9007199254740991"],
-    ["too small", 1e-10, "must have at most 9 decimal places"],
-    ["too fine", 0.1 + 0.2, "must have at most 9 decimal places"],
-  ])("%s is refused", (_, value, problem) => {
-    expect(amountProblem(value)).toBe(problem);
-    expect(refusal(() => assertAmount(value, "value", { negative: true })).kind).toBe("invalid_amount");
-  });
-
-  test("less than nothing is refused", () => {
-    expect(refusal(() => assertAmount(-1, "value"))).toEqual({
-      kind: "invalid_amount",
-      argument: "value",
-      value: "-1",
-      message: "value must not be negative; got -1. Nothing was changed.",
-    });
-  });
-
-  test("less than nothing is an amount where it may be given back", () => {
-    expect(() => assertAmount(-0.5, "value", { negative: true })).not.toThrow();
-  });
-
-  test("a refusal names the argument and shows its value", () => {
-    expect(refusal(() => assertAmount("5", "requiredBalance"))).toEqual({
-      kind: "invalid_amount",
-      argument: "requiredBalance",
-      value: '"5"',
-      message: 'requiredBalance must be a number; got "5". Nothing was changed.',
-    });
-  });
 });

@@ -37,6 +37,7 @@ describe("a summary", () => {
       granted: 0,
       usage: 0,
       remaining: 0,
+      balance: 0,
       unlimited: false,
       overageAllowed: false,
       nextResetAt: null,
@@ -46,12 +47,18 @@ describe("a summary", () => {
 
   test("counts no grant as less than nothing left", () => {
     const rows = [messages(grant("a", { used: 130, overage: usageBased }), grant("b"))];
-    expect(summarize(rows, scope())).toMatchObject({ granted: 200, usage: 130, remaining: 100 });
+    expect(summarize(rows, scope())).toMatchObject({ granted: 200, usage: 130, remaining: 100, balance: 70 });
   });
 
   test("of an unlimited balance shows its use, and nothing granted or left", () => {
     const rows = [messages(grant("a", { used: 30 }), grant("b", { granted: 0, unlimited: true, used: 5 }))];
-    expect(summarize(rows, scope())).toMatchObject({ granted: 0, usage: 5, remaining: 0, unlimited: true });
+    expect(summarize(rows, scope())).toMatchObject({
+      granted: 0,
+      usage: 5,
+      remaining: 0,
+      balance: 0,
+      unlimited: true,
+    });
   });
 
   test("is in units of the asked feature", () => {
@@ -196,6 +203,7 @@ describe("the answer to a check", () => {
       granted: 100,
       usage: 30,
       remaining: 70,
+      balance: 70,
       unlimited: false,
       overageAllowed: false,
       nextResetAt: FEB_28,

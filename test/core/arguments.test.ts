@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
+  amountProblem,
+  assertAmount,
   assertCount,
   assertFlag,
   assertId,
@@ -7,6 +9,7 @@ import {
   assertKeys,
   assertProperties,
   assertText,
+  decimalPlaces,
 } from "../../src/core/arguments.js";
 import { refusal } from "./fixtures.js";
 
@@ -15,6 +18,66 @@ const refused = (operation: () => void) => {
   expect(kind).toBe("invalid_argument");
   return message;
 };
+
+const LARGEST = 9_007_199_254_740_991;
+
+describe("an amount", () => {
+  test.each([0, 1, 0.1, 1e-9, 123.456789012, LARGEST])("may be %d", (value) => {
+    expect(() => assertAmount(value, "value")).not.toThrow();
+  });
+
+  test.each([
+    ["a string", "5", "must be a number"],
+    ["nothing", undefined, "must be a number"],
+    ["null", null, "must be a number"],
+    ["a bigint", 5n, "must be a number"],
+    ["not a number", NaN, "must be a finite number"],
+    ["infinite", Infinity, "must be a finite number"],
+    ["infinite below zero", -Infinity, "must be a finite number"],
+    ["negative zero", -0, "must not be negative zero: use 0"],
+    ["too large", LARGEST + 1, "must be at most 9007199254740991"],
+    ["too far below zero", -LARGEST - 1, "must be at most 9007199254740991"],
+    ["too small", 1e-10, "must have at most 9 decimal places"],
+    ["too fine", 0.1 + 0.2, "must have at most 9 decimal places"],
+  ])("may not be %s", (_, value, problem) => {
+    expect(amountProblem(value)).toBe(problem);
+    expect(refusal(() => assertAmount(value, "value", { negative: true })).kind).toBe("invalid_amount");
+  });
+
+  test("may not be less than nothing", () => {
+    expect(refusal(() => assertAmount(-1, "value"))).toEqual({
+      kind: "invalid_amount",
+      argument: "value",
+      value: "-1",
+      message: "value must not be negative; got -1. Nothing was changed.",
+    });
+  });
+
+  test("may be less than nothing where it is given back", () => {
+    expect(() => assertAmount(-0.5, "value", { negative: true })).not.toThrow();
+  });
+
+  test("is refused with its name and its value", () => {
+    expect(refusal(() => assertAmount("5", "requiredBalance"))).toEqual({
+      kind: "invalid_amount",
+      argument: "requiredBalance",
+      value: '"5"',
+      message: 'requiredBalance must be a number; got "5". Nothing was changed.',
+    });
+  });
+});
+
+test.each([
+  [5, 0],
+  [0.1, 1],
+  [123.456, 3],
+  [1e-9, 9],
+  [1.5e-7, 8],
+  [1e21, 0],
+  [-0.25, 2],
+])("%d has %i decimal places", (value, places) => {
+  expect(decimalPlaces(value)).toBe(places);
+});
 
 describe("an id", () => {
   test.each(["a", "user_2abc", "org:1/b c", "x".repeat(255), "é漢字😀"])("may be %s", (id) => {

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { copyOf, emptyBalance, isLive, lapsesAt, left, nextChangeAt, over } from "../../src/core/balances.js";
+import {
+  copyOf,
+  emptyBalance,
+  isLive,
+  lapsesAt,
+  left,
+  nextChangeAt,
+  over,
+  type Grant,
+} from "../../src/core/balances.js";
 import { APR_30, FEB_28, grant, JAN_31, limit, MAR_31, messages, monthly, row } from "./fixtures.js";
 
 describe("what is left of a grant", () => {
@@ -65,9 +74,13 @@ describe("what is drawn from a grant lapses", () => {
     expect(lapsesAt(grant("a", { reset: { ...monthly, nextAt: APR_30 }, expiresAt: MAR_31 }))).toBe(MAR_31);
   });
 
-  test("not at the reset where debts are carried over it", () => {
-    expect(lapsesAt(grant("a", { reset: monthly, carry: true }))).toBeUndefined();
-    expect(lapsesAt(grant("a", { reset: monthly, carry: true, expiresAt: MAR_31 }))).toBe(MAR_31);
+  test("not at the reset where it is a debt that is carried over it", () => {
+    const owing = (fields: Partial<Grant>) =>
+      grant("a", { reset: monthly, carry: true, used: 100, ...fields });
+    expect(lapsesAt(owing({}))).toBeUndefined();
+    expect(lapsesAt(owing({ expiresAt: MAR_31 }))).toBe(MAR_31);
+    expect(lapsesAt(owing({ used: 99 }))).toBe(FEB_28);
+    expect(lapsesAt(owing({ carry: undefined }))).toBe(FEB_28);
   });
 
   test("never where nothing ends", () => {

@@ -433,6 +433,28 @@ describe("the pools that pay for a feature", () => {
   });
 });
 
+describe("an event", () => {
+  const catalog = defineCatalog({
+    features: [
+      feature({ id: "a", type: "metered", eventNames: ["chat", "ask"] }),
+      feature({ id: "b", type: "metered" }),
+      feature({ id: "c", type: "metered", eventNames: ["chat"] }),
+    ],
+  });
+
+  test("charges the features that list its name", () => {
+    expect(catalog.featuresOfEvent("chat")).toEqual(["a", "c"]);
+    expect(catalog.featuresOfEvent("ask")).toEqual(["a"]);
+  });
+
+  test("that no feature lists is not found", () => {
+    expect(refusal(() => catalog.featuresOfEvent("b"))).toEqual({
+      kind: "feature_not_found",
+      message: 'No feature of the catalog is charged by events named "b".',
+    });
+  });
+});
+
 describe("what is not in a catalog", () => {
   test("is a plan that is misspelt", () => {
     const catalog = defineCatalog({ features: [], plans: [plan({ id: "pro" })] });
@@ -705,7 +727,7 @@ describe("amounts and costs that cannot be exact together", () => {
 
   test("are accepted up to the largest that can", () => {
     expect(() => defineCatalog(withCredits(999_999_999_999, 0.001))).not.toThrow();
-    expect(() => defineCatalog(withCredits(9_007_199_254_740_991, 1))).not.toThrow();
+    expect(() => defineCatalog(withCredits(999_999_999_999_999, 1))).not.toThrow();
   });
 
   test("count a cost that does not terminate as one with 9 places", () => {

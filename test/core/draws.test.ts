@@ -697,6 +697,12 @@ describe("a decision", () => {
     expect(decide([], ask(0))).toEqual({ allowed: false, reason: "not_included" });
   });
 
+  test("gives the reason of the draw where nothing includes the feature, limits or not", () => {
+    const limited = [row("messages", [], { limits: [limit(1)] })];
+    expect(decide(limited, ask(5)).reason).toBe("not_included");
+    expect(draw(limited, ask(5), "reject").shortage).toBe("not_included");
+  });
+
   test("does not look at what is there for others", () => {
     const rows = [row("messages", [grant("a")], { entityId: "seat" })];
     expect(decide(rows, ask(1, { entityId: "desk" })).reason).toBe("not_included");

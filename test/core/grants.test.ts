@@ -154,13 +154,27 @@ describe("setting by hand", () => {
     expect(set(both, { usage: 205 })).toEqual({ a: 105, b: 100 });
   });
 
-  test("gives to several in burn order: overage first, then what is used, and the rest to the first", () => {
-    const both = messages(grant("b", { used: 120 }), grant("a", { used: 40, reset: monthly }));
-    expect(set(both, { usage: 150 })).toEqual({ a: 40, b: 110 });
-    expect(set(both, { usage: 110 })).toEqual({ a: 10, b: 100 });
-    expect(set(both, { usage: 70 })).toEqual({ a: 0, b: 70 });
+  test("gives to several in burn order, up to what each granted, and the rest to the first", () => {
+    const both = messages(grant("b", { used: 60 }), grant("a", { used: 40, reset: monthly }));
+    expect(set(both, { usage: 90 })).toEqual({ a: 30, b: 60 });
+    expect(set(both, { usage: 50 })).toEqual({ a: 0, b: 50 });
     expect(set(both, { usage: 0 })).toEqual({ a: 0, b: 0 });
     expect(set(both, { remaining: 250 })).toEqual({ a: -50, b: 0 });
+  });
+
+  test("what is left sets what is shown as left, also beside a grant in overage", () => {
+    const both = messages(grant("a", { used: 150, reset: monthly }), grant("b"));
+    expect(set(both, { remaining: 20 })).toEqual({ a: 150, b: 80 });
+  });
+
+  test("puts what is beyond all grants into one that stays, not into a rollover that soon expires", () => {
+    const rolled = messages(grant("r", { granted: 5, rolledFrom: "a", expiresAt: FEB_28 }), grant("a"));
+    expect(set(rolled, { remaining: 500 })).toEqual({ r: 0, a: -395 });
+    expect(set(rolled, { usage: 200 })).toEqual({ r: 5, a: 195 });
+  });
+
+  test("puts it into the rollover where there is nothing else", () => {
+    expect(set(messages(grant("r", { rolledFrom: "gone" })), { remaining: 150 })).toEqual({ r: -50 });
   });
 
   test("one grant leaves the others alone", () => {

@@ -162,7 +162,11 @@ describe("a draw from a grant that carries its debt", () => {
   const paid = draw([before], ask(150), "cap");
   const reset = [advance(paid.rows[0] ?? before, FEB_28).balance];
 
-  test("returns what the reset has left of the debt; the rest has lapsed", () => {
+  test("lapses at the reset as far as it was granted, and not as far as it is a debt", () => {
+    expect(paid.draws).toEqual([drawnOf("a", 100, { until: FEB_28 }), drawnOf("a", 50)]);
+  });
+
+  test("returns the debt that the reset has left; the rest has lapsed", () => {
     const returned = restore(reset, paid.draws, JAN_31, 150, scope({ now: FEB_28 }));
     expect(used(returned.rows)).toEqual({ a: 0 });
     expect(returned.lapsed).toBe(100);
@@ -170,16 +174,18 @@ describe("a draw from a grant that carries its debt", () => {
   });
 
   test("returns whole where nothing is forgotten yet", () => {
-    expect(restore(paid.rows, paid.draws, JAN_31, 150, scope())).toMatchObject({
-      lapsed: 0,
-      draws: [drawnOf("a", -150)],
-    });
+    const returned = restore(paid.rows, paid.draws, JAN_31, 150, scope());
+    expect(used(returned.rows)).toEqual({ a: 0 });
+    expect(returned.lapsed).toBe(0);
   });
 
-  test("returns nothing where all is forgotten, and says so", () => {
-    const later = [advance(reset[0] ?? before, MAR_31).balance];
-    const returned = restore(later, paid.draws, JAN_31, 150, scope({ now: MAR_31 }));
-    expect(returned).toMatchObject({ draws: [], lapsed: 150 });
+  test("does not return what was used since the reset", () => {
+    const half = draw([before], ask(50), "cap");
+    const fresh = [advance(half.rows[0] ?? before, FEB_28).balance];
+    const since = draw(fresh, ask(30, { now: FEB_28 }), "cap").rows;
+    const returned = restore(since, half.draws, JAN_31, 50, scope({ now: FEB_28 }));
+    expect(used(returned.rows)).toEqual({ a: 30 });
+    expect(returned.lapsed).toBe(50);
   });
 });
 

@@ -88,7 +88,8 @@ const operations = {
         /** What is required in the unit of the feature that answers; and that feature. As on the wire. */
         required: v.optional(amount),
         feature: v.optional(text),
-        flag: v.optional(v.boolean()),
+        /** No flag is false or null. */
+        flag: v.optional(v.union(v.boolean(), v.null())),
         balance: v.optional(
           v.union(
             v.null(),

@@ -11,7 +11,13 @@ import {
 } from "../../src/client/index.js";
 import { FormatError } from "./parsing.js";
 import type { Case, Operation } from "./cases.js";
-import type { ItemSetup, PlanSetup, Setup } from "./setups.js";
+import {
+  entityFeatureOfItem,
+  type FeatureSetup,
+  type ItemSetup,
+  type PlanSetup,
+  type Setup,
+} from "./setups.js";
 
 /** What entities are of, where a case does not say. */
 const SEATS = "seats";
@@ -29,7 +35,9 @@ export function catalogOf({ setup, ops }: Case, reversed: boolean): Catalog {
 
 /** The feature that a case's entities are counted by. */
 export function entityFeatureOf(setup: Setup): string {
-  const named = (setup.plans ?? []).flatMap(({ items }) => items.flatMap((each) => each.per ?? []));
+  const named = (setup.plans ?? []).flatMap(({ items }) =>
+    items.flatMap((each) => entityFeatureOfItem(each) ?? []),
+  );
   return named[0] ?? SEATS;
 }
 
@@ -54,21 +62,26 @@ function featuresOf(setup: Setup): FeatureDefinition[] {
       const consumable = each.usage !== "non_consumable";
       return feature({ id, type: "metered", consumable, eventNames: each.event_names ?? [] });
     }
-    const creditSchema = Object.entries(each.schema ?? {}).map(([meteredFeatureId, creditAmount]) => ({
-      meteredFeatureId,
-      creditAmount,
-    }));
+    const creditSchema = Object.entries(costsOf(each)).map(([meteredFeatureId, cost]) =>
+      typeof cost === "number"
+        ? { meteredFeatureId, creditAmount: cost }
+        : { meteredFeatureId, creditAmount: cost.credit_amount, featureAmount: cost.feature_amount ?? 1 },
+    );
     return feature({ id, type: "credit_system", creditSchema });
   });
   return [...defined, ...impliedFeatures(setup)];
 }
 
+const costsOf = ({ schema, credit_schema }: FeatureSetup) => schema ?? credit_schema ?? {};
+
 /** Cases leave out features that they name and do not use: what credits also buy, and what entities are. */
 function impliedFeatures(setup: Setup): FeatureDefinition[] {
   const known = new Set(Object.keys(setup.features ?? {}));
-  const bought = Object.values(setup.features ?? {}).flatMap(({ schema }) => Object.keys(schema ?? {}));
+  const bought = Object.values(setup.features ?? {}).flatMap((each) => Object.keys(costsOf(each)));
   const held = (setup.entities ?? []).length > 0 ? [entityFeatureOf(setup)] : [];
-  const perEntity = (setup.plans ?? []).flatMap(({ items }) => items.flatMap((each) => each.per ?? []));
+  const perEntity = (setup.plans ?? []).flatMap(({ items }) =>
+    items.flatMap((each) => entityFeatureOfItem(each) ?? []),
+  );
   const implied = [
     ...bought.map((id) => feature({ id, type: "metered" })),
     ...[...held, ...perEntity].map((id) => feature({ id, type: "metered", consumable: false })),
@@ -102,14 +115,15 @@ function planOf({ id, add_on, group }: PlanSetup, items: ItemDefinition[], price
 }
 
 function itemOf(setup: ItemSetup, carries: boolean): ItemDefinition {
-  const { feature: featureId, included, unlimited, interval, per } = setup;
+  const { feature: featureId, included, unlimited, interval } = setup;
+  const entityFeatureId = entityFeatureOfItem(setup);
   const { interval_count: intervalCount, price, rollover } = setup;
   const recurs = interval !== null && interval !== "one_off";
   return item({
     featureId,
     ...(included !== null && { included }),
     ...(unlimited !== undefined && { unlimited }),
-    ...(per !== undefined && { entityFeatureId: per }),
+    ...(entityFeatureId !== undefined && { entityFeatureId }),
     ...(recurs && { reset: { interval, intervalCount } }),
     ...(carries && price === undefined && { carryOverage: true }),
     ...(price && {

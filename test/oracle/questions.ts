@@ -4,9 +4,10 @@ import { defineCatalog, feature, item, plan } from "../../src/client/index.js";
 import type { Clock } from "./clock.js";
 import { CUSTOMER, Deployment, kindOf } from "./deployment.js";
 import type { GrantCase, GrantOperation, GrantSetup, Span } from "./grantCases.js";
+import { METERED as featureId, meteredCatalog, recurrenceOf } from "./grantTerms.js";
 import type { Modules } from "./interventions.js";
 import { dateOf, FormatError, instant } from "./parsing.js";
-import { meteredCatalog, recurrenceOf, Timeline, type Playing } from "./timeline.js";
+import { Timeline, type Playing } from "./timeline.js";
 import { NoVerb } from "./verbs.js";
 import type { Answer } from "./wire.js";
 
@@ -88,7 +89,7 @@ async function burnOrder(
   }
   clock.advanceTo(together);
   const { breakdown } = await deployment.query((ctx) =>
-    deployment.tally.check(ctx, { customerId, featureId: "usage" }),
+    deployment.tally.check(ctx, { customerId, featureId }),
   );
   return breakdown.map(({ grantId }) => names.get(grantId) ?? grantId);
 }
@@ -99,7 +100,7 @@ async function give(deployment: Deployment, span: Span, amount: number, priority
   const { grantId } = await deployment.mutate((ctx) =>
     deployment.tally.grants.grant(ctx, {
       customerId,
-      featureId: "usage",
+      featureId,
       amount,
       priority,
       ...(startsAt > Date.now() && { startsAt }),
@@ -165,14 +166,14 @@ async function activeAt(
   for (const at of instants) {
     if (!isEnded && endedAt <= at) {
       clock.advanceTo(endedAt);
-      const grant = { customerId, featureId: "usage", grantId };
+      const grant = { customerId, featureId, grantId };
       // One that is over by itself is no longer there to be ended.
       await deployment.mutate((ctx) => deployment.tally.grants.revoke(ctx, grant)).catch(kindOf);
       isEnded = true;
     }
     clock.advanceTo(at);
     const { remaining } = await deployment.query((ctx) =>
-      deployment.tally.check(ctx, { customerId, featureId: "usage" }),
+      deployment.tally.check(ctx, { customerId, featureId }),
     );
     active.push(remaining > 0);
   }
@@ -211,7 +212,6 @@ async function hasAccess(
   isSoft: boolean,
   modules: Modules,
 ): Promise<boolean> {
-  const featureId = "asked";
   const price = { amount: 0, billingMethod: "usage_based" } as const;
   const catalog = defineCatalog({
     features: [feature({ id: featureId, type: metered ? "metered" : "boolean" })],

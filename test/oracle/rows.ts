@@ -1,24 +1,21 @@
 /** Which grant is which row of a case. */
 import type { Doc } from "../../src/component/_generated/dataModel.js";
 import type { Grant } from "../../src/core/balances.js";
-import type { ItemSetup, Setup } from "./setups.js";
+import { entityFeatureOfItem, type ItemSetup, type Setup } from "./setups.js";
 
 /** What grants of one item have in common, and no other item of the plan. */
 type Terms = readonly (string | number | boolean | undefined)[];
 
 export class RowNames {
-  private readonly ofItems = new Map<string, string>();
+  /** The rows of equal terms: but for one case in many, each its own. */
+  private readonly ofItems = new Map<string, string[]>();
   private readonly ofGrants = new Map<string, string>();
 
   constructor({ plans = [] }: Setup) {
     for (const { id, items } of plans) {
       for (const item of items) {
-        const terms = JSON.stringify(termsOfItem(id, item));
-        const twin = this.ofItems.get(terms);
-        if (twin !== undefined) {
-          throw new Error(`the rows ${twin} and ${item.row} of plan ${id} cannot be told apart`);
-        }
-        this.ofItems.set(terms, item.row);
+        const terms = termsOfItem(id, item);
+        this.ofItems.set(terms, [...(this.ofItems.get(terms) ?? []), item.row]);
       }
     }
   }
@@ -31,23 +28,25 @@ export class RowNames {
   /** The ids of the grants that a row has now: one for each entity, where it is per entity. */
   grantsOf(row: string, stored: readonly Doc<"balances">[]): Set<string> {
     const ids = stored.flatMap(({ featureId, grants }) =>
-      grants
-        .filter(
-          (grant) => (this.ofGrants.get(grant.id) ?? this.ofItems.get(termsOf(featureId, grant))) === row,
-        )
-        .map(({ id }) => id),
+      grants.filter((grant) => this.rowsOf(featureId, grant).includes(row)).map(({ id }) => id),
     );
     if (ids.length === 0) throw new Error(`there is no row ${row} now`);
+    for (const rows of this.ofItems.values()) {
+      if (rows.length > 1 && rows.includes(row)) throw new Error(`rows ${rows.join(", ")} look the same`);
+    }
     return new Set(ids);
+  }
+
+  private rowsOf(featureId: string, grant: Grant): readonly string[] {
+    const given = this.ofGrants.get(grant.id);
+    return given === undefined ? (this.ofItems.get(termsOf(featureId, grant)) ?? []) : [given];
   }
 }
 
-function termsOfItem(
-  planId: string,
-  { feature, interval, interval_count, price, unlimited, per }: ItemSetup,
-) {
+function termsOfItem(planId: string, item: ItemSetup): string {
+  const { feature, interval, interval_count, price, unlimited } = item;
   const recurs = interval !== null && interval !== "one_off";
-  return [
+  return JSON.stringify([
     planId,
     feature,
     recurs ? interval : "one_off",
@@ -55,8 +54,8 @@ function termsOfItem(
     price?.method === "prepaid",
     price?.method === "usage_based",
     unlimited === true,
-    per !== undefined,
-  ] satisfies Terms;
+    entityFeatureOfItem(item) !== undefined,
+  ] satisfies Terms);
 }
 
 function termsOf(featureId: string, grant: Grant): string {

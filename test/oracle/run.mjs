@@ -1,9 +1,11 @@
 // `npm run oracle -- FILE...`: replays files of cases through the real component.
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createServer } from "vite";
 
-const files = process.argv.slice(2);
+// npm runs this in the package's folder, wherever it was called from.
+const files = process.argv.slice(2).map((file) => resolve(process.env.INIT_CWD ?? ".", file));
 if (files.length === 0) {
   console.error("Usage: npm run oracle -- FILE...");
   process.exit(2);

@@ -18,13 +18,21 @@ export const intervalValidator = v.union(
   v.null(),
 );
 
+const schemaValidator = v.record(
+  text,
+  v.union(amount, v.object({ credit_amount: amount, feature_amount: v.optional(amount) })),
+);
+
 const featureValidator = v.object({
   type: v.union(v.literal("boolean"), v.literal("metered"), v.literal("credit_system")),
   usage: v.optional(v.union(v.literal("consumable"), v.literal("non_consumable"))),
   event_names: v.optional(v.array(text)),
-  /** Of a credit system: what one unit of each metered feature costs. */
-  schema: v.optional(v.record(text, amount)),
+  /** Of a credit system: what one unit of each metered feature costs, or so many of them together. */
+  schema: v.optional(schemaValidator),
+  credit_schema: v.optional(schemaValidator),
 });
+
+export type FeatureSetup = Infer<typeof featureValidator>;
 
 export const tierValidator = v.object({
   to: v.union(amount, v.literal("inf")),
@@ -52,6 +60,7 @@ const itemValidator = v.object({
   ),
   /** Each entity of this feature gets the item for itself. */
   per: v.optional(text),
+  per_entity: v.optional(text),
   rollover: v.optional(
     v.object({
       max: v.optional(v.union(amount, v.null())),
@@ -62,6 +71,9 @@ const itemValidator = v.object({
   ),
 });
 export type ItemSetup = Infer<typeof itemValidator>;
+
+/** The feature whose entities each get an item for themselves. */
+export const entityFeatureOfItem = ({ per, per_entity }: ItemSetup): string | undefined => per ?? per_entity;
 
 const planValidator = v.object({
   id: text,

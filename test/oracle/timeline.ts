@@ -1,9 +1,9 @@
 /** Plays a case of grants over time: each thing at its instant, on the real component. */
 import { exact, nearest, total } from "../../src/core/amounts.js";
-import { defineCatalog, feature, item, plan, type Interval } from "../../src/client/index.js";
 import type { Clock } from "./clock.js";
 import { CUSTOMER, Deployment, kindOf } from "./deployment.js";
 import type { GrantOperation, GrantSetup, TimeSetup } from "./grantCases.js";
+import { lengthOf, METERED, METERED_PLAN, meteredCatalog, termsOf } from "./grantTerms.js";
 import { intervene, sweeps, type Modules } from "./interventions.js";
 import { Observations } from "./observations.js";
 import { dateOf, FormatError, instant } from "./parsing.js";
@@ -11,28 +11,8 @@ import { NoVerb } from "./verbs.js";
 import type { Answer } from "./wire.js";
 
 const customerId = CUSTOMER;
-const featureId = "usage";
-/** The plan whose item is never full, and takes what no grant pays. */
-const planId = "metered";
-
-/** Use is never refused: the plan includes nothing and allows overage, which later grants pay. */
-export const meteredCatalog = defineCatalog({
-  features: [feature({ id: featureId, type: "metered" })],
-  plans: [
-    plan({
-      id: planId,
-      items: [
-        item({
-          featureId,
-          included: 0,
-          price: { amount: 0, billingMethod: "usage_based" },
-          carryOverage: true,
-        }),
-      ],
-    }),
-  ],
-});
-
+const featureId = METERED;
+const planId = METERED_PLAN;
 /** Of what happens at one instant: what changes grants, then what looks, then what uses. */
 type Rank = 0 | 1 | 2;
 
@@ -146,7 +126,6 @@ export class Timeline {
     if (typeof usage === "number" && usage > 0) {
       this.planEarlierUse(nearest(exact(usage).minus(burnt)), start.since);
       if (burnt.gt(0)) this.step(this.from, 0, () => this.use(nearest(burnt)));
-      return;
     }
     for (const [id, remaining] of Object.entries(balances)) {
       const grant = this.setup.grants.find((each) => each.id === id);
@@ -248,41 +227,4 @@ export class Timeline {
 
   private mutate: Deployment["mutate"] = (verb) => this.deployment.mutate(verb);
   private query: Deployment["query"] = (verb) => this.deployment.query(verb);
-}
-
-const LENGTHS: Record<string, Interval> = { h: "hour", D: "day", W: "week", M: "month", Y: "year" };
-
-/** `2W`: every two weeks. */
-export function recurrenceOf(interval: string): { interval: Interval; count: number } {
-  const [, count, letter = ""] = /^(\d+)([hDWMY])$/.exec(interval) ?? [];
-  const unit = LENGTHS[letter];
-  if (unit === undefined) throw new FormatError(`${JSON.stringify(interval)} is no interval`);
-  return { interval: unit, count: Number(count) };
-}
-
-function lengthOf(window: string): number {
-  const { interval, count } = recurrenceOf(window);
-  const hours = interval === "hour" ? 1 : interval === "day" ? 24 : NaN;
-  if (Number.isNaN(hours)) throw new FormatError(`${JSON.stringify(window)} is no window`);
-  return count * hours * 3_600_000;
-}
-
-function termsOf(grant: GrantSetup, createdAt: number) {
-  const effectiveAt = instant(grant.effectiveAt);
-  const { recurrence, priority, expiresAt } = grant;
-  if (recurrence?.anchor !== undefined && instant(recurrence.anchor) !== effectiveAt) {
-    throw new NoVerb("a grant recurs from its start on");
-  }
-  return {
-    amount: grant.amount,
-    ...(effectiveAt > createdAt && { startsAt: effectiveAt }),
-    ...(expiresAt != null && { expiresAt: instant(expiresAt) }),
-    ...(priority !== undefined && { priority }),
-    ...(recurrence && {
-      reset: {
-        interval: recurrenceOf(recurrence.interval).interval,
-        intervalCount: recurrenceOf(recurrence.interval).count,
-      },
-    }),
-  };
 }

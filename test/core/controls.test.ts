@@ -1,0 +1,129 @@
+import { describe, expect, test } from "vitest";
+import { changeControls, type UsageLimit } from "../../src/core/controls.js";
+import { APR_30, FEB_28, grant, JAN_31, limit, MAR_31, messages, monthly, row } from "./fixtures.js";
+
+const everyMonth: UsageLimit = { max: 10, interval: "month" };
+
+describe("a usage limit", () => {
+  const limitsOf = (usageLimits: UsageLimit[], ...grants: ReturnType<typeof grant>[]) =>
+    changeControls(messages(...grants), { usageLimits }, MAR_31).limits;
+
+  test("counts from the start of the plan's periods", () => {
+    expect(limitsOf([everyMonth], grant("a", { reset: monthly }))).toEqual([
+      { max: 10, used: 0, interval: "month", count: 1, anchor: JAN_31, nextAt: APR_30 },
+    ]);
+  });
+
+  test("counts from the calendar's where it says so, or where no plan has periods", () => {
+    const calendar = [
+      { max: 10, used: 0, interval: "month", count: 1, anchor: 0, nextAt: Date.UTC(2026, 3, 1) },
+    ];
+    expect(limitsOf([{ ...everyMonth, anchor: "utc" }], grant("a", { reset: monthly }))).toEqual(calendar);
+    expect(limitsOf([{ ...everyMonth, anchor: "billing_cycle" }], grant("a"))).toEqual(calendar);
+  });
+
+  test("does not count from an add-on's periods, nor from what has not begun or is over", () => {
+    const others = [
+      grant("a", { reset: monthly, addOn: true }),
+      grant("b", { reset: monthly, startsAt: APR_30 }),
+      grant("c", { reset: monthly, expiresAt: FEB_28 }),
+    ];
+    expect(limitsOf([everyMonth], ...others)?.[0]?.anchor).toBe(0);
+  });
+
+  test.each([
+    ["day", Date.UTC(2026, 3, 1)],
+    ["week", Date.UTC(2026, 3, 6)],
+    ["month", Date.UTC(2026, 3, 1)],
+    ["year", Date.UTC(2027, 0, 1)],
+  ] as const)("of the calendar for each %s begins anew with it; weeks on Mondays", (interval, nextAt) => {
+    expect(limitsOf([{ max: 10, interval, anchor: "utc" }])?.[0]?.nextAt).toBe(nextAt);
+  });
+
+  test("that stays keeps its count, and one of another interval or anchor begins at nothing", () => {
+    const before = row("messages", [grant("a", { reset: monthly })], {
+      limits: [limit(10, { used: 7 }), limit(50, { used: 9, interval: "day" })],
+    });
+    const usageLimits: UsageLimit[] = [
+      { max: 20, interval: "month" },
+      { max: 20, interval: "month", anchor: "utc" },
+      { max: 20, interval: "year" },
+    ];
+    const after = changeControls(before, { usageLimits }, JAN_31);
+    expect(after.limits?.map(({ max, used }) => [max, used])).toEqual([
+      [20, 7],
+      [20, 0],
+      [20, 0],
+    ]);
+  });
+
+  test("that counted several intervals at a time is another one", () => {
+    const before = row("messages", [grant("a", { reset: monthly })], {
+      limits: [limit(10, { used: 7, count: 2 })],
+    });
+    expect(changeControls(before, { usageLimits: [everyMonth] }, JAN_31).limits?.[0]?.used).toBe(0);
+  });
+
+  test("can be taken away, or set to none, which holds instead of the customer's", () => {
+    const before = row("messages", [], { limits: [limit(10)] });
+    expect(changeControls(before, { usageLimits: null }, JAN_31)).not.toHaveProperty("limits");
+    expect(changeControls(before, { usageLimits: [] }, JAN_31).limits).toEqual([]);
+  });
+});
+
+describe("a control of overage", () => {
+  const overageOf = (...args: Parameters<typeof changeControls>) => changeControls(...args).overage;
+  const controlled = row("messages", [], { overage: { allowed: true, max: 50 } });
+
+  test("allows or forbids it", () => {
+    expect(overageOf(messages(), { overageAllowed: false }, JAN_31)).toEqual({ allowed: false });
+    expect(overageOf(controlled, { overageAllowed: false }, JAN_31)).toEqual({ allowed: false, max: 50 });
+  });
+
+  test("limits what is spent", () => {
+    expect(overageOf(messages(), { spendLimit: 20 }, JAN_31)).toEqual({ max: 20 });
+    expect(overageOf(controlled, { spendLimit: 0 }, JAN_31)).toEqual({ allowed: true, max: 0 });
+  });
+
+  test("is taken away by null, the one without the other", () => {
+    expect(overageOf(controlled, { overageAllowed: null }, JAN_31)).toEqual({ max: 50 });
+    expect(overageOf(controlled, { spendLimit: null }, JAN_31)).toEqual({ allowed: true });
+    expect(changeControls(controlled, { overageAllowed: null, spendLimit: null }, JAN_31)).not.toHaveProperty(
+      "overage",
+    );
+  });
+});
+
+describe("a spend limit by percentage", () => {
+  const maxOf = (percent: number, ...grants: ReturnType<typeof grant>[]) =>
+    changeControls(messages(...grants), { spendLimit: { percent } }, JAN_31).overage?.max;
+
+  test("is of what the plans grant each period, together", () => {
+    expect(
+      maxOf(50, grant("a", { granted: 100, reset: monthly }), grant("b", { granted: 33, reset: monthly })),
+    ).toBe(66.5);
+  });
+
+  test("does not count what is added, bought in advance, given once, not yet begun, or over", () => {
+    const others = [
+      grant("a", { reset: monthly, addOn: true }),
+      grant("b", { reset: monthly, prepaid: true }),
+      grant("c"),
+      grant("d", { reset: monthly, startsAt: FEB_28 }),
+      grant("e", { reset: monthly, expiresAt: JAN_31 }),
+    ];
+    expect(maxOf(50, grant("main", { granted: 10, reset: monthly }), ...others)).toBe(5);
+  });
+
+  test("of nothing is no limit", () => {
+    expect(maxOf(50, grant("a"))).toBeUndefined();
+    expect(changeControls(messages(), { spendLimit: { percent: 50 } }, JAN_31)).not.toHaveProperty("overage");
+  });
+});
+
+test("what is not changed stays, and the balance given is left as it is", () => {
+  const before = row("messages", [grant("a")], { limits: [limit(10, { used: 7 })], overage: { max: 5 } });
+  expect(changeControls(before, {}, JAN_31)).toEqual(before);
+  changeControls(before, { usageLimits: null, spendLimit: 1, overageAllowed: true }, JAN_31);
+  expect(before.overage).toEqual({ max: 5 });
+});
