@@ -54,6 +54,23 @@ test("trusted code attaches, grants and meters", async () => {
   expect(await ada.query(api.billing.check, { featureId: "web_search" })).toMatchObject({ allowed: true });
 });
 
+test("a stream is charged what it wrote", async () => {
+  const { ada } = deployment();
+  expect(await ada.action(api.stream.write, { prompt: "one two three" })).toBe("onetwothree");
+  expect(await ada.query(api.usage.getUsage, { featureId: "ai_tokens" })).toMatchObject({ usage: 3 });
+});
+
+test("a plan ends with its period, and a refund gives back what was drawn", async () => {
+  const { t, ada } = deployment();
+  await t.mutation(internal.admin.welcome, { userId: "ada", ticket: "t1" });
+  await ada.mutation(api.images.draw, { requestId: "1", count: 2 });
+  expect(await t.mutation(internal.plans.makeGood, { userId: "ada", requestId: "1" })).toMatchObject({
+    value: -2,
+  });
+  const ends = Date.parse(await t.mutation(internal.plans.leave, { userId: "ada" }));
+  expect(ends).toBeGreaterThan(Date.now() + 27 * 24 * 60 * 60 * 1000);
+});
+
 test("a workspace's account is its members'", async () => {
   const { t, ada } = deployment();
   const usage = () => ada.query(api.usage.getUsage, { featureId: "credits", workspaceId: "acme" });
