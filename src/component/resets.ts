@@ -5,7 +5,8 @@
 import { v } from "convex/values";
 import { advance } from "../core/advance.js";
 import { internal } from "./_generated/api.js";
-import { internalMutation } from "./_generated/server.js";
+import type { Doc } from "./_generated/dataModel.js";
+import { internalMutation, type MutationCtx } from "./_generated/server.js";
 import { hasBudget } from "./budget.js";
 import { saveRows } from "./rows.js";
 
@@ -23,10 +24,7 @@ export const sweep = internalMutation({
         .query("balances")
         .withIndex("by_next_change", (q) => q.gt("nextChangeAt", 0).lte("nextChangeAt", now))
         .take(BATCH);
-      for (const row of due) {
-        const { balance, closed } = advance(row, now);
-        await saveRows(ctx, row.customerId, [balance], closed);
-      }
+      for (const row of due) await advanceRow(ctx, row, now);
       advanced += due.length;
       if (due.length < BATCH) return { advanced, done: true };
     }
@@ -34,3 +32,20 @@ export const sweep = internalMutation({
     return { advanced, done: false };
   },
 });
+
+/** An hour: long enough to be seen in the log and looked at, short enough to be tried again the same day. */
+const RETRY_MS = 60 * 60 * 1000;
+
+/** Advances one row. One that cannot be must not keep all others: it is put off, and said. */
+async function advanceRow(ctx: MutationCtx, row: Doc<"balances">, now: number): Promise<void> {
+  try {
+    const { balance, closed } = advance(row, now);
+    await saveRows(ctx, row.customerId, [balance], closed);
+  } catch (error) {
+    console.error(
+      `A balance of "${row.featureId}" cannot be advanced, and is put off by an hour.`,
+      String(error),
+    );
+    await ctx.db.patch("balances", row._id, { nextChangeAt: now + RETRY_MS });
+  }
+}
