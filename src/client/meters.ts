@@ -31,6 +31,8 @@ export async function runMetered<Result>(
   uses: readonly ReserveArgs[],
   run: (meter: ActionMeter) => Promise<Result>,
 ): Promise<Result> {
+  const named = uses.map(({ featureId }) => featureId);
+  if (new Set(named).size < named.length) refuse("meter", "must name each feature once", named.join(", "));
   const counted: Counted[] = [];
   try {
     for (const use of uses) {

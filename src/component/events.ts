@@ -88,10 +88,18 @@ type Compared = Partial<Pick<Doc<"events">, (typeof COMPARED)[number]>>;
  * Answers `event` if `call` is a repeat of what recorded it. Throws `idempotency_conflict` if it is
  * another call with the same key: TigerBeetle's `exists` and `exists_with_different_…`.
  */
-export function repeatOf(event: Doc<"events">, call: Compared): Doc<"events"> {
-  const differing = COMPARED.filter((field) => event[field] !== call[field]);
+export function repeatOf(
+  event: Doc<"events">,
+  { properties, ...call }: Compared & Pick<Doc<"events">, "properties">,
+): Doc<"events"> {
+  const differing: string[] = COMPARED.filter((field) => event[field] !== call[field]);
+  if (properties !== undefined && !haveEqualValues(event.properties ?? {}, properties))
+    differing.push("properties");
   if (differing.length === 0) return event;
-  const differences = differing.map((field) => `${field} was ${say(event[field])}, now ${say(call[field])}`);
+  const differences = COMPARED.filter((field) => differing.includes(field)).map(
+    (field) => `${field} was ${say(event[field])}, now ${say(call[field])}`,
+  );
+  if (differing.includes("properties")) differences.push("it changed something else");
   throw tallyError(
     "idempotency_conflict",
     `The idempotency key ${shown(event.key)} was used for another call (${differences.join("; ")}). Use a new key for a new call. Nothing was changed.`,
@@ -101,4 +109,9 @@ export function repeatOf(event: Doc<"events">, call: Compared): Doc<"events"> {
 
 function say(value: string | number | undefined): string {
   return value === undefined ? "absent" : shown(value);
+}
+
+function haveEqualValues(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].every((name) => a[name] === b[name]);
 }

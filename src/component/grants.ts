@@ -123,7 +123,8 @@ export const set = mutation({
   returns: changedValidator,
   handler: async (ctx, { target, grantId, ...args }) => {
     const value = Object.values(target)[0] ?? 0;
-    return await changeRow(ctx, { ...args, kind: "adjust", value }, (row, now) =>
+    const properties = { set: Object.keys(target)[0] ?? "", ...(grantId !== undefined && { grantId }) };
+    return await changeRow(ctx, { ...args, kind: "adjust", value, properties }, (row, now) =>
       setGrants(row, target, grantId, now),
     );
   },
@@ -140,7 +141,7 @@ export const revoke = mutation({
   },
   returns: changedValidator,
   handler: async (ctx, { grantId, ...args }) =>
-    await changeRow(ctx, { ...args, kind: "expire", value: 0 }, (row, now) => {
+    await changeRow(ctx, { ...args, kind: "expire", value: 0, properties: { grantId } }, (row, now) => {
       if (!row.grants.some(({ id }) => id === grantId)) {
         throw tallyError(
           "invalid_argument",
@@ -158,6 +159,8 @@ interface RowChange {
   entityId?: string;
   kind: "adjust" | "expire";
   value: number;
+  /** What was done, to which grant: kept with the event, and compared when it is repeated. */
+  properties: Record<string, string>;
   idempotencyKey?: string;
   reason?: string;
   actor?: string;
@@ -165,12 +168,22 @@ interface RowChange {
 
 /** Changes one row by hand and records what that did to each grant. */
 async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, now: number) => Row) {
-  const { customerId, featureId, entityId, kind, value, idempotencyKey: key, reason, actor } = args;
+  const {
+    customerId,
+    featureId,
+    entityId,
+    kind,
+    value,
+    properties,
+    idempotencyKey: key,
+    reason,
+    actor,
+  } = args;
   if (key !== undefined) {
     const earlier = await findEvent(ctx, customerId, key);
     if (earlier !== null) {
       return {
-        eventId: repeatOf(earlier, { kind, featureId, entityId, value })._id,
+        eventId: repeatOf(earlier, { kind, featureId, entityId, value, properties })._id,
         replayed: true,
         balance: null,
       };
@@ -195,6 +208,7 @@ async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, n
     draws: differences(before, after.balance),
     ...(balance.unlimited ? { unlimited: true as const } : { remaining: balance.remaining }),
     key,
+    properties,
     reason,
     actor,
   });
@@ -205,7 +219,7 @@ async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, n
 function differences(before: Row, after: Row): Draw[] {
   const net = (row: Row, id: string) => {
     const found = row.grants.find((each) => each.id === id);
-    return found === undefined ? exact(0) : exact(found.granted).minus(found.used);
+    return found === undefined || found.unlimited ? exact(0) : exact(found.granted).minus(found.used);
   };
   return before.grants.flatMap(({ id }) => {
     const amount = nearest(net(before, id).minus(net(after, id)));

@@ -7,7 +7,7 @@ import { shown, tallyError } from "../core/errors.js";
 import { divide, restore } from "../core/refunds.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { getEvent, refundKeys } from "./events.js";
+import { getEvent, refundKeys, repeatOf } from "./events.js";
 import { poolsValidator } from "./schema.js";
 import { recordUse, replayed, trackedValidator } from "./uses.js";
 import { WorkingRows } from "./workingRows.js";
@@ -32,9 +32,13 @@ export const refund = mutation({
   handler: async (ctx, { customerId, eventId, pools, units, refundKey, reason, actor }) => {
     const event = await getEvent(ctx, customerId, eventId);
     const earlier = await earlierRefunds(ctx, event);
-    const key = refundKeys(eventId).of(refundKey ?? String(earlier.length));
+    // One without a key is numbered, beside all keys that an app can give.
+    const key = refundKeys(eventId).of(refundKey ?? `\u0001${earlier.length}`);
     const repeated = earlier.find((refund) => refund.key === key);
-    if (repeated !== undefined) return replayed(repeated);
+    if (repeated !== undefined) {
+      const value = units === undefined ? repeated.value : nearest(exact(units).neg());
+      return replayed(repeatOf(repeated, { ...repeated, properties: undefined, value }));
+    }
 
     const returned = total(earlier.map(({ value }) => exact(-value)));
     const left = exact(event.value)

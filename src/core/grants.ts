@@ -78,6 +78,12 @@ export function setGrants<Row extends Balance>(
         : `There is no live grant ${shown(grantId)} of "${next.featureId}". Nothing was changed.`,
     );
   }
+  if (first.unlimited && !("usage" in target)) {
+    throw tallyError(
+      "invalid_argument",
+      `The grant ${shown(first.id)} of "${next.featureId}" is unlimited: only its usage can be set. Nothing was changed.`,
+    );
+  }
   if ("granted" in target) {
     if (chosen.length > 1) {
       throw tallyError(

@@ -175,7 +175,8 @@ export function scheduleGrants<Row extends Balance>(
   let next = copyOf(balance);
   next.grants = next.grants.filter(({ source }) => !change.dropping.has(source));
   for (const grant of next.grants) {
-    if (change.ending.has(grant.source) && grant.rolledFrom === undefined) grant.expiresAt = change.at;
+    if (!change.ending.has(grant.source) || grant.rolledFrom !== undefined) continue;
+    grant.expiresAt = Math.min(change.at, grant.expiresAt ?? Infinity);
   }
   for (const grant of change.starting) next = addGrant(next, grant);
   return next;

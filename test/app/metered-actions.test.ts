@@ -645,6 +645,7 @@ describe("a stream that another function settles", () => {
   });
 
   test("that breaks is charged what had been streamed, by the sweep", async () => {
+    const complaints = vi.spyOn(console, "error").mockImplementation(() => {});
     const { t, ada } = await signedInCustomer();
     await ada.mutation(metered.startStream, { most: 300, chunks: [50, 70, 90], diesAfter: 2 });
     await t.finishAllScheduledFunctions(vi.runAllTimers);
@@ -653,6 +654,7 @@ describe("a stream that another function settles", () => {
     await sweepHolds(t);
     expect(await left(t)).toBe(880);
     expect(await texts(t)).toEqual([]);
+    complaints.mockRestore();
   });
 
   test("does not begin if it cannot be held", async () => {

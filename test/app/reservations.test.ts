@@ -1390,6 +1390,69 @@ describe("a hold without limit", () => {
   });
 });
 
+describe("a hold under a usage limit of 100 a day", () => {
+  const TODAY = Date.parse("2026-01-10T12:00:00Z");
+  const TOMORROW = Date.parse("2026-01-11T00:00:00Z");
+
+  async function limited() {
+    const t = await begun();
+    await t.mutation((ctx) =>
+      tally.controls.set(ctx, {
+        customerId,
+        featureId: "messages",
+        usageLimits: [{ max: 100, interval: "day", anchor: "utc" }],
+      }),
+    );
+    vi.setSystemTime(TODAY);
+    return t;
+  }
+
+  test("is of no more than that", async () => {
+    const t = await limited();
+    expect(await reserve(t, 101)).toMatchObject({ allowed: false, refusal: { reason: "usage_limit" } });
+    expect(await reserve(t, 100)).toMatchObject({ allowed: true });
+  });
+
+  test("counts as long as it is open", async () => {
+    const t = await limited();
+    await held(t, 75);
+    expect(await reserve(t, 26)).toMatchObject({ allowed: false });
+    expect(await reserve(t, 25)).toMatchObject({ allowed: true });
+  });
+
+  test("counts back what it gives back", async () => {
+    const t = await limited();
+    await confirm(t, await held(t, 75), 25);
+    expect(await reserve(t, 76)).toMatchObject({ allowed: false });
+    expect(await reserve(t, 75)).toMatchObject({ allowed: true });
+  });
+
+  test("takes no more than fits when it is confirmed at more", async () => {
+    const t = await limited();
+    const reservationId = await held(t, 75);
+    expect(await confirm(t, reservationId, 120)).toMatchObject({ applied: 100, uncovered: 20 });
+  });
+
+  test("of yesterday counts nothing back today", async () => {
+    const t = await limited();
+    const reservationId = await held(t, 75, { ttlMs: 24 * HOUR_MS });
+    vi.setSystemTime(TOMORROW);
+    await track(t, 60);
+    await release(t, reservationId);
+    expect(await reserve(t, 41)).toMatchObject({ allowed: false });
+    expect(await reserve(t, 40)).toMatchObject({ allowed: true });
+  });
+
+  test("of yesterday takes today's for what it takes more", async () => {
+    const t = await limited();
+    const reservationId = await held(t, 75, { ttlMs: 24 * HOUR_MS });
+    vi.setSystemTime(TOMORROW);
+    await confirm(t, reservationId, 95);
+    expect(await reserve(t, 81)).toMatchObject({ allowed: false });
+    expect(await reserve(t, 80)).toMatchObject({ allowed: true });
+  });
+});
+
 describe("an entity's hold", () => {
   async function withSeat() {
     const t = await begun();

@@ -18,6 +18,7 @@ import { registerInspected, stored } from "./stored.js";
 const month = { interval: "month" } as const;
 const messages = { id: "messages", type: "metered" } as const;
 const images = { id: "images", type: "metered" } as const;
+const videos = { id: "videos", type: "metered" } as const;
 const credits = (metered: ("images" | "messages")[]) =>
   ({
     id: "credits",
@@ -26,8 +27,26 @@ const credits = (metered: ("images" | "messages")[]) =>
   }) as const;
 const tally = new Tally(components.tally, {
   catalog: defineCatalog({
-    features: [messages, images, credits(["images"])],
+    features: [messages, images, videos, credits(["images"])],
     plans: [
+      {
+        id: "pro",
+        price: { amount: 20, interval: "month" },
+        items: [{ featureId: "messages", included: 1_000, reset: month }],
+      },
+      {
+        id: "by-use",
+        group: "by-use",
+        price: { amount: 1, interval: "month" },
+        items: [
+          {
+            featureId: "videos",
+            included: 10,
+            reset: month,
+            price: { amount: 2, interval: "month", billingMethod: "usage_based" },
+          },
+        ],
+      },
       {
         id: "free",
         autoEnable: true,
@@ -180,6 +199,34 @@ describe("a late confirmation, after the sweep,", () => {
     await sweepHolds(t);
     vi.setSystemTime("2026-02-10T00:05:00Z");
     expect(await confirm(t, reservationId, 10)).toMatchObject({ value: 10, applied: 10, uncovered: 0 });
+  });
+});
+
+describe("what comes back of a plan that is gone", () => {
+  test("leaves no more than is granted, though what was used since comes back as well", async () => {
+    const t = await begun();
+    const { eventId } = await track(t, 30);
+    await t.mutation((ctx) => tally.subscriptions.attach(ctx, { customerId, planId: "pro" }));
+    const reservationId = await held(t, 20);
+    await t.mutation((ctx) => tally.refund(ctx, { customerId, eventId }));
+    await confirm(t, reservationId, 0);
+    expect(await usage(t)).toBe(0);
+  });
+});
+
+describe("a hold of overage that is open when its period closes", () => {
+  test("is charged what it took in the end", async () => {
+    const t = await begun();
+    await t.mutation((ctx) => tally.subscriptions.attach(ctx, { customerId, planId: "by-use" }));
+    vi.setSystemTime("2026-02-09T23:55:00Z");
+    const reservationId = await t.mutation(async (ctx) => {
+      const args = { customerId, featureId: "videos", value: 25 } as const;
+      return (await tally.reservations.reserve(ctx, args)).reservationId ?? "";
+    });
+    vi.setSystemTime("2026-02-10T00:05:00Z");
+    await t.mutation((ctx) => tally.track(ctx, { customerId, featureId: "videos", value: 1 }));
+    await confirm(t, reservationId, 12);
+    expect((await stored(t)).charges).toMatchObject([{ overage: 2, amount: 4 }]);
   });
 });
 

@@ -721,7 +721,7 @@ describe("amounts and costs that cannot be exact together", () => {
 
   test("are refused", () => {
     expect(problemsOf(withCredits(9_007_199_254_741, 0.001))).toEqual([
-      'credit system "pool": 9007199254741 credits and costs with 3 decimal places cannot be exact together; use larger credits or costs with fewer places',
+      'feature "pool": 9007199254741 included and costs with 3 decimal places cannot be exact together; use a larger unit or costs with fewer places',
     ]);
   });
 
@@ -730,20 +730,37 @@ describe("amounts and costs that cannot be exact together", () => {
     expect(() => defineCatalog(withCredits(999_999_999_999_999, 1))).not.toThrow();
   });
 
-  test("count a cost that does not terminate as one with 9 places", () => {
-    const thirds = (included: number) => ({
+  test.each([
+    [{ creditAmount: 0.6, featureAmount: 1 }, 1],
+    [{ creditAmount: 10, featureAmount: 4 }, 1],
+    [{ creditAmount: 0.3, featureAmount: 3 }, 1],
+    [{ creditAmount: 1, featureAmount: 20 }, 2],
+    [{ creditAmount: 1, featureAmount: 8 }, 3],
+    [{ creditAmount: 4.35, featureAmount: 100 }, 4],
+    [{ creditAmount: 1e-9, featureAmount: 1 }, 9],
+    [{ creditAmount: 1, featureAmount: 3 }, 9],
+    [{ creditAmount: 1, featureAmount: 12 }, 9],
+    [{ creditAmount: 1, featureAmount: 1024 }, 9],
+  ])("count the places of the prices at %j: %i", (cost, places) => {
+    const config = (included: number) => ({
       features: [
         messages,
         feature({
           id: "pool",
           type: "credit_system",
-          creditSchema: [{ meteredFeatureId: "messages", creditAmount: 1, featureAmount: 3 }],
+          creditSchema: [{ meteredFeatureId: "messages", ...cost }],
         }),
       ],
       plans: [plan({ id: "pro", items: [item({ featureId: "pool", included })] })],
     });
-    expect(() => defineCatalog(thirds(999_999))).not.toThrow();
-    expect(problemsOf(thirds(9_007_200))).toHaveLength(1);
+    expect(() => defineCatalog(config(10 ** (15 - places)))).not.toThrow();
+    expect(problemsOf(config(10 ** (15 - places) + 1))).toEqual([
+      expect.stringContaining(`costs with ${places} decimal places`),
+    ]);
+  });
+
+  test("are no whole numbers, up to the largest", () => {
+    expect(() => defineCatalog(withCredits(9_007_199_254_740_991, 3))).not.toThrow();
   });
 
   test("are not looked for in costs and amounts that are wrong in themselves", () => {

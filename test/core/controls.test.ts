@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { changeControls, type UsageLimit } from "../../src/core/controls.js";
+import { copyOf, type Grant } from "../../src/core/balances.js";
+import { anchorLimits, changeControls, type UsageLimit } from "../../src/core/controls.js";
 import { APR_30, FEB_28, grant, JAN_31, limit, MAR_31, messages, monthly, row } from "./fixtures.js";
 
 const everyMonth: UsageLimit = { max: 10, interval: "month" };
 
 describe("a usage limit", () => {
-  const limitsOf = (usageLimits: UsageLimit[], ...grants: ReturnType<typeof grant>[]) =>
+  const limitsOf = (usageLimits: UsageLimit[], ...grants: Grant[]) =>
     changeControls(messages(...grants), { usageLimits }, MAR_31).limits;
 
   test("counts from the start of the plan's periods", () => {
@@ -40,19 +41,17 @@ describe("a usage limit", () => {
     expect(limitsOf([{ max: 10, interval, anchor: "utc" }])?.[0]?.nextAt).toBe(nextAt);
   });
 
-  test("that stays keeps its count, and one of another interval or anchor begins at nothing", () => {
+  test("that stays keeps its count, wherever it counts from, and one of another interval begins at nothing", () => {
     const before = row("messages", [grant("a", { reset: monthly })], {
       limits: [limit(10, { used: 7 }), limit(50, { used: 9, interval: "day" })],
     });
     const usageLimits: UsageLimit[] = [
-      { max: 20, interval: "month" },
       { max: 20, interval: "month", anchor: "utc" },
       { max: 20, interval: "year" },
     ];
     const after = changeControls(before, { usageLimits }, JAN_31);
     expect(after.limits?.map(({ max, used }) => [max, used])).toEqual([
       [20, 7],
-      [20, 0],
       [20, 0],
     ]);
   });
@@ -95,29 +94,57 @@ describe("a control of overage", () => {
 });
 
 describe("a spend limit by percentage", () => {
-  const maxOf = (percent: number, ...grants: ReturnType<typeof grant>[]) =>
+  const ofPlan = (id: string, granted: number, fields: Partial<Grant> = {}) =>
+    grant(id, { granted, reset: monthly, planId: "pro", ...fields });
+  const maxOf = (percent: number, ...grants: Grant[]) =>
     changeControls(messages(...grants), { spendLimit: { percent } }, JAN_31).overage?.max;
 
   test("is of what the plans grant each period, together", () => {
-    expect(
-      maxOf(50, grant("a", { granted: 100, reset: monthly }), grant("b", { granted: 33, reset: monthly })),
-    ).toBe(66.5);
+    expect(maxOf(50, ofPlan("a", 100), ofPlan("b", 33))).toBe(66.5);
   });
 
-  test("does not count what is added, bought in advance, given once, not yet begun, or over", () => {
+  test("does not count what is added, bought in advance, given, given once, not yet begun, or over", () => {
     const others = [
-      grant("a", { reset: monthly, addOn: true }),
-      grant("b", { reset: monthly, prepaid: true }),
-      grant("c"),
-      grant("d", { reset: monthly, startsAt: FEB_28 }),
-      grant("e", { reset: monthly, expiresAt: JAN_31 }),
+      ofPlan("a", 100, { addOn: true }),
+      ofPlan("b", 100, { prepaid: true }),
+      ofPlan("c", 100, { planId: undefined }),
+      ofPlan("d", 100, { reset: undefined }),
+      ofPlan("e", 100, { startsAt: FEB_28 }),
+      ofPlan("f", 100, { expiresAt: JAN_31 }),
     ];
-    expect(maxOf(50, grant("main", { granted: 10, reset: monthly }), ...others)).toBe(5);
+    expect(maxOf(50, ofPlan("main", 10), ...others)).toBe(5);
+  });
+
+  test("is rounded down to the places that an amount may have", () => {
+    expect(maxOf(33.333333333, ofPlan("a", 100.1))).toBe(33.366666666);
   });
 
   test("of nothing is no limit", () => {
-    expect(maxOf(50, grant("a"))).toBeUndefined();
+    expect(maxOf(50)).toBeUndefined();
     expect(changeControls(messages(), { spendLimit: { percent: 50 } }, JAN_31)).not.toHaveProperty("overage");
+  });
+});
+
+describe("limits that follow a plan's periods", () => {
+  const limited = (anchor: number) =>
+    copyOf(row("messages", [], { limits: [limit(10, { used: 7, anchor })] }));
+
+  test("begin anew where those do", () => {
+    const balance = limited(JAN_31);
+    anchorLimits(balance, MAR_31, MAR_31);
+    expect(balance.limits).toEqual([limit(10, { anchor: MAR_31, nextAt: APR_30 })]);
+  });
+
+  test("do so with the calendar where they follow that: not at all", () => {
+    const balance = limited(0);
+    anchorLimits(balance, MAR_31, MAR_31);
+    expect(balance).toEqual(limited(0));
+  });
+
+  test("may be none", () => {
+    const balance = copyOf(messages());
+    anchorLimits(balance, MAR_31, MAR_31);
+    expect(balance).toEqual(messages());
   });
 });
 

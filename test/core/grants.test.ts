@@ -185,10 +185,34 @@ describe("setting by hand", () => {
     ]);
   });
 
-  test("all of them leaves out an unlimited one, which can be set by its id", () => {
+  test("what is used sets the count of an unlimited grant, since that is what is shown", () => {
+    const both = messages(grant("a", { used: 3 }), grant("b", { granted: 0, unlimited: true, used: 5 }));
+    expect(set(both, { usage: 10 })).toEqual({ a: 3, b: 10 });
+    expect(set(both, { usage: 10 }, "a")).toEqual({ a: 10, b: 5 });
+  });
+
+  test("what is left, or granted, leaves an unlimited grant alone", () => {
     const both = messages(grant("a"), grant("b", { granted: 0, unlimited: true, used: 5 }));
-    expect(set(both, { usage: 10 })).toEqual({ a: 10, b: 5 });
-    expect(set(both, { usage: 10 }, "b")).toEqual({ a: 0, b: 10 });
+    expect(set(both, { remaining: 10 })).toEqual({ a: 90, b: 5 });
+    const { grants } = setGrants(both, { granted: 7 }, undefined, JAN_31);
+    expect(grants.map(({ granted }) => granted)).toEqual([7, 0]);
+  });
+
+  test.each([{ remaining: 10 }, { granted: 10 }])(
+    "is refused of an unlimited grant, but for its usage: %j",
+    (target) => {
+      const endless = messages(grant("a", { granted: 0, unlimited: true }));
+      expect(refusal(() => setGrants(endless, target, "a", JAN_31)).message).toContain(
+        "only its usage can be set",
+      );
+      expect(setGrants(endless, { usage: 5 }, "a", JAN_31).grants[0]?.used).toBe(5);
+    },
+  );
+
+  test("usage to nothing leaves nothing used, and nothing owed", () => {
+    const both = messages(grant("a", { used: 10, reset: monthly }), grant("b", { used: 150 }));
+    expect(set(both, { usage: 0 })).toEqual({ a: 0, b: 0 });
+    expect(set(both, { usage: 5 })).toEqual({ a: 0, b: 5 });
   });
 
   test("leaves out what has not begun", () => {

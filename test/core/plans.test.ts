@@ -270,6 +270,22 @@ describe("changing plans", () => {
   });
 });
 
+describe("a limit that follows the plan's periods", () => {
+  const limited = row("messages", [old("a", { reset: monthly })], { limits: [limit(10, { used: 7 })] });
+  const heir = grant("new", { reset: { ...monthly, anchor: JAN_31 + DAY, nextAt: FEB_28 } });
+  const limitAfter = (fields: Partial<GrantChange>) =>
+    changeGrants(limited, change(fields)).balance.limits?.[0];
+
+  test("begins anew with those of the new plan", () => {
+    expect(limitAfter({ incoming: [grant("x"), heir] })).toMatchObject({ used: 0, anchor: JAN_31 + DAY });
+  });
+
+  test("goes on where the usage is kept, or the new plan has no periods", () => {
+    expect(limitAfter({ incoming: [heir], keepsUsage: true })).toMatchObject({ used: 7, anchor: JAN_31 });
+    expect(limitAfter({ incoming: [grant("x")] })).toMatchObject({ used: 7, anchor: JAN_31 });
+  });
+});
+
 describe("what was used", () => {
   const keeping = (incoming: Grant[], ...before: Grant[]) =>
     used([changeGrants(messages(...before), change({ incoming, keepsUsage: true })).balance]);
@@ -497,6 +513,18 @@ describe("a change that is scheduled", () => {
     expect(
       refusal(() => scheduleGrants(full, { ending: none, dropping: none, starting, at: FEB_28 })).kind,
     ).toBe("too_many_grants");
+  });
+
+  test("does not prolong what ends before it", () => {
+    const ending = messages(old("trial", { expiresAt: FEB_28 }), old("late", { expiresAt: APR_30 }));
+    const none = new Set<string>();
+    const { grants } = scheduleGrants(ending, {
+      ending: new Set(["old"]),
+      dropping: none,
+      starting: [],
+      at: MAR_31,
+    });
+    expect(grants.map(({ expiresAt }) => expiresAt)).toEqual([FEB_28, MAR_31]);
   });
 
   test("can be taken back: the old plan goes on, and what was to start is dropped", () => {

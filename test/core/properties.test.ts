@@ -665,7 +665,7 @@ describe("exactness", () => {
     return rows[0]?.grants[0]?.used ?? NaN;
   }
 
-  test("a hundred thousand draws of a tenth are ten thousand", () => {
+  test("a hundred thousand draws of a tenth are ten thousand", { timeout: 60_000 }, () => {
     expect(tenths(grant("a", { granted: 10_000 }), 100_000)).toBe(10_000);
   });
 

@@ -4,6 +4,7 @@ import type { Balance } from "../../src/core/balances.js";
 import { draw, type Draw } from "../../src/core/draws.js";
 import { restore } from "../../src/core/refunds.js";
 import {
+  APR_30,
   ask,
   credits,
   DAY,
@@ -177,6 +178,17 @@ describe("a draw from a grant that carries its debt", () => {
     const returned = restore(paid.rows, paid.draws, JAN_31, 150, scope());
     expect(used(returned.rows)).toEqual({ a: 0 });
     expect(returned.lapsed).toBe(0);
+  });
+
+  test("is not given back where a later period has paid the debt, and has lapsed with it", () => {
+    for (const expiresAt of [undefined, APR_30]) {
+      const terms = { carry: true, overage: usageBased, reset: monthly, expiresAt } as const;
+      const owing = draw([messages(grant("a", terms))], ask(150), "cap");
+      const later = owing.rows.map((each) => advance(each, MAR_31).balance);
+      const returned = restore(later, owing.draws, JAN_31, 150, scope({ now: MAR_31 }));
+      expect(used(returned.rows)).toEqual({ a: 0 });
+      expect(returned).toMatchObject({ draws: [], lapsed: 150 });
+    }
   });
 
   test("does not return what was used since the reset", () => {

@@ -26,10 +26,6 @@ export const differences: Readonly<Record<string, Difference>> = {
     differs: "work that was done is charged, though its hold has expired: with what is left",
     at: ["ops[2].expect.error", "expect.balances.messages.remaining"],
   },
-  "lock-18": {
-    differs: "a repeat of the same hold finds it, and holds no more; another with its id is refused",
-    at: ["ops[1].expect.error"],
-  },
   "plan-06": {
     differs: "overage that has a price is charged when the plan ends; it is not owed once more",
     at: ["expect.balances.messages.net"],

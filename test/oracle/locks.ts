@@ -20,10 +20,13 @@ export class Locks {
   async lock({ id, feature: featureId, value = 1, entity }: OperationOf<"lock">): Promise<Answer> {
     if (value < 0) throw new NoVerb("nothing is held for what may be given back");
     const { reservations } = this.deployment.tally;
-    const allowed = await this.deployment.mutate(async (ctx) => {
+    const { allowed, replayed } = await this.deployment.mutate(async (ctx) => {
       const args = { ...ownerOf(entity), featureId, value, reservationId: id };
-      return (await reservations.reserve(ctx, args)).allowed;
+      const reservation = await reservations.reserve(ctx, args);
+      return { allowed: reservation.allowed, replayed: reservation.replayed };
     });
+    // A repeat finds the same hold; the wire answers it with this error.
+    if (replayed) return { ok: false, error: errorCode("idempotency_conflict", "lock") };
     const { page } = await this.deployment.query((ctx) => reservations.list(ctx, { customerId }));
     const held = page.find(({ reservationId }) => reservationId === id);
     if (held !== undefined) this.held.set(id, { value: held.value, at: held.createdAt });
