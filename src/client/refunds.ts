@@ -45,7 +45,9 @@ export async function refund(
       `Customer ${shown(customerId)} has no use ${shown(eventId ?? key)}. Nothing was changed.`,
     );
   }
-  const pools = catalog.pools(event.featureId);
+  // A feature that is offered no longer is paid from its own balance alone.
+  const isOffered = catalog.features.has(event.featureId);
+  const pools = isOffered ? catalog.pools(event.featureId) : [{ featureId: event.featureId }];
   return await ctx.runMutation(component.refunds.refund, {
     customerId,
     eventId: event.eventId,

@@ -40,6 +40,12 @@ export const refund = mutation({
       return replayed(repeatOf(repeated, { ...repeated, properties: undefined, value }));
     }
 
+    if (earlier.length >= MAX_REFUNDS) {
+      throw tallyError(
+        "invalid_argument",
+        `The use ${shown(eventId)} has been given back in ${MAX_REFUNDS} parts already, the most that one can be. Nothing was changed.`,
+      );
+    }
     const returned = total(earlier.map(({ value }) => exact(-value)));
     const left = exact(event.value)
       .minus(event.uncovered ?? 0)
@@ -57,12 +63,15 @@ export const refund = mutation({
   },
 });
 
+/** Parts that one use is given back in: all of them are read each time. */
+const MAX_REFUNDS = 1_000;
+
 async function earlierRefunds(ctx: QueryCtx, { customerId, _id }: Doc<"events">): Promise<Doc<"events">[]> {
   const { from, to } = refundKeys(_id);
   return await ctx.db
     .query("events")
     .withIndex("by_key", (q) => q.eq("customerId", customerId).gte("key", from).lt("key", to))
-    .take(1_000);
+    .take(MAX_REFUNDS);
 }
 
 async function giveBack(

@@ -1,7 +1,7 @@
 /** Amounts drawn ahead of a use whose extent is not known yet, until they are settled. */
 import { v, type Infer } from "convex/values";
 import { answer, decisionValidator, summarize } from "../core/answers.js";
-import { atLeastZero, exact, nearest } from "../core/amounts.js";
+import { atLeastZero, exact, nearest, smaller } from "../core/amounts.js";
 import { askedFeature, draw, type Draw } from "../core/draws.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import { restore } from "../core/refunds.js";
@@ -343,7 +343,8 @@ function asOne(
 ): { kind: "settled"; settled: Settled } {
   const before = exact(swept.value).minus(swept.uncovered ?? 0);
   const value = lateTotal ?? swept.value;
-  const applied = nearest(before.plus(late.applied));
+  // Confirmed at less than was settled: the rest went back, or has lapsed with its period.
+  const applied = nearest(late.value < 0 ? smaller(before, exact(value)) : before.plus(late.applied));
   const uncovered = nearest(exact(value).minus(applied));
   return { kind: "settled", settled: { ...late, value, applied, uncovered, late: true, lapsed } };
 }

@@ -522,6 +522,25 @@ describe("setting a balance", () => {
     expect(await stored(t)).toEqual(before);
   });
 
+  test("to what is left, with a key that has set what is used, is a conflict", async () => {
+    const t = await begun();
+    await set(t, { usage: 100, idempotencyKey: "fix_1" });
+    await expect(set(t, { remaining: 100, idempotencyKey: "fix_1" })).rejects.toMatchObject(
+      refusedAs("idempotency_conflict"),
+    );
+  });
+
+  test("of one grant, with a key that has set another, is a conflict", async () => {
+    const t = await begun();
+    const gift = await granted(t, { amount: 100 });
+    await set(t, { grantId: gift, remaining: 50, idempotencyKey: "fix_1" });
+    for (const other of [{}, { grantId: await planGrant(t) }]) {
+      await expect(set(t, { ...other, remaining: 50, idempotencyKey: "fix_1" })).rejects.toMatchObject(
+        refusedAs("idempotency_conflict"),
+      );
+    }
+  });
+
   test("with the key of a use is a conflict", async () => {
     const t = await begun();
     await t.mutation((ctx) =>
@@ -581,6 +600,20 @@ describe("setting a balance", () => {
     await expect(set(t, { featureId: "massages", remaining: 5 })).rejects.toMatchObject(
       refusedAs("feature_not_found"),
     );
+  });
+
+  test.each([{ remaining: 5 }, { granted: 5 }])("that is unlimited is refused: %o", async (target) => {
+    const t = await begun();
+    const grantId = await granted(t, { unlimited: true });
+    await expect(set(t, { grantId, ...target })).rejects.toMatchObject(refusedAs("invalid_argument"));
+  });
+
+  test("that is unlimited sets what is counted as used", async () => {
+    const t = await begun();
+    const grantId = await granted(t, { unlimited: true });
+    await track(t, 5_000);
+    await set(t, { grantId, usage: 40 });
+    expect(await check(t)).toMatchObject({ unlimited: true, usage: 40 });
   });
 
   test("in a grant that is not there is refused", async () => {
@@ -687,6 +720,14 @@ describe("a grant that is revoked", () => {
     expect(await check(t)).toMatchObject({ unlimited: false, usage: 0, remaining: 500 });
   });
 
+  test("has no amount to lose if it was unlimited", async () => {
+    const t = await begun();
+    const endless = await granted(t, { unlimited: true });
+    await track(t, 5_000);
+    await revoke(t, { grantId: endless });
+    expect(await latest(t)).toMatchObject({ kind: "expire", draws: [] });
+  });
+
   test("takes away what was only had", async () => {
     const t = await begun();
     const grantId = await granted(t, { featureId: "search" });
@@ -743,6 +784,16 @@ describe("a grant that is revoked", () => {
       replayed: true,
       balance: null,
     });
+  });
+
+  test("with a key that has revoked another is a conflict, and stays", async () => {
+    const t = await begun();
+    const gift = await granted(t, { amount: 100 });
+    await revoke(t, { grantId: gift, idempotencyKey: "fix_1" });
+    await expect(revoke(t, { grantId: await planGrant(t), idempotencyKey: "fix_1" })).rejects.toMatchObject(
+      refusedAs("idempotency_conflict"),
+    );
+    expect(await balance(t)).toEqual({ granted: 500, usage: 0, remaining: 500 });
   });
 
   test("is the feature's", async () => {

@@ -230,7 +230,6 @@ describe("arguments that are no object", () => {
   const cases = Object.entries(doors).flatMap(([door, { call }]) =>
     [undefined, null, 7, "user_1"]
       .filter((args) => args !== undefined || !withDefaults.includes(door))
-      .filter(() => door !== "reservations.reserve")
       .map((args) => [String(args), door, call, args] as const),
   );
 

@@ -128,6 +128,16 @@ const illustrate = userAction({
   },
 });
 
+/** Says twice what it may use of one feature. */
+const twice = userAction({
+  args: {},
+  meter: [
+    { featureId: "tokens", value: 500 },
+    { featureId: "tokens", value: 5 },
+  ],
+  handler: async () => void run.times++,
+});
+
 /** Counts without a name, or under another, where two features are metered. */
 const miscount = userAction({
   args: { featureId: v.optional(v.string()) },
@@ -251,6 +261,7 @@ const functions = {
   wait,
   dawdle,
   illustrate,
+  twice,
   miscount,
   byArguments,
   once,
@@ -527,6 +538,16 @@ describe("a metered action of several features", () => {
     expect(run.times).toBe(0);
     expect([await left(t), await left(t, "images")]).toEqual([1_000, 9]);
     expect((await stored(t)).reservations).toEqual([]);
+  });
+
+  test("names each of them once", async () => {
+    const { t, ada } = await signedInCustomer();
+    const before = await stored(t);
+    await expect(ada.action(metered.twice, {})).rejects.toMatchObject({
+      data: { kind: "invalid_argument" },
+    });
+    expect(run.times).toBe(0);
+    expect(await stored(t)).toEqual(before);
   });
 
   test.each([undefined, "videos"])("has to say which one it counts, and not %s", async (featureId) => {

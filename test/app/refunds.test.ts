@@ -340,6 +340,24 @@ describe("a refund with a key", () => {
     expect(await balance(t)).toEqual({ usage: 28, remaining: 472 });
   });
 
+  test("that has given back another amount is a conflict", async () => {
+    const t = await begun();
+    const eventId = await used(t, 30);
+    await refund(t, { eventId, value: 10, refundKey: "ticket_7" });
+    const before = await stored(t);
+    await expect(refund(t, { eventId, value: 20, refundKey: "ticket_7" })).rejects.toMatchObject(
+      refusedAs("idempotency_conflict"),
+    );
+    expect(await stored(t)).toEqual(before);
+  });
+
+  test.each(["0", "1"])("that is the number %s is none without a key", async (refundKey) => {
+    const t = await begun();
+    const eventId = await used(t, 30);
+    for (const of of [{}, { refundKey }, {}]) await refund(t, { eventId, value: 5, ...of });
+    expect(await balance(t)).toEqual({ usage: 15, remaining: 485 });
+  });
+
   test("is of that use alone", async () => {
     const t = await begun();
     const [first, second] = [await used(t, 30), await used(t, 30)];

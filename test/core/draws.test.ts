@@ -807,3 +807,15 @@ describe("an outcome that does not balance breaks loudly", () => {
 test("draws reach the pools of the call alone", () => {
   expect(used(draw([credits(grant("a"))], ask(5, { pools: own }), "overflow").rows)).toEqual({ a: 0 });
 });
+
+test("ten credits at three messages each pay 29 single messages: each price is rounded up", () => {
+  let rows = [credits(grant("a", { granted: 10 }))];
+  let applied = 0;
+  for (let n = 0; n < 30; n++) {
+    const outcome = draw(rows, ask(1, { pools: orCredits(1, 3) }), "reject");
+    rows = outcome.rows;
+    applied += outcome.applied;
+  }
+  expect(applied).toBe(29);
+  expect(used(rows)).toEqual({ a: 9.666666686 });
+});
