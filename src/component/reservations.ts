@@ -1,7 +1,7 @@
 /** Amounts drawn ahead of a use whose extent is not known yet, until they are settled. */
 import { v, type Infer } from "convex/values";
 import { answer, decisionValidator, summarize } from "../core/answers.js";
-import { atLeastZero, exact, nearest, smaller } from "../core/amounts.js";
+import { exact, nearest } from "../core/amounts.js";
 import { askedFeature, draw, type Draw } from "../core/draws.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import { restore } from "../core/refunds.js";
@@ -288,7 +288,7 @@ function settledAgain(event: Doc<"events">): Settled {
 
 /**
  * A hold that was swept has settled at what was reported. A late confirmation charges what is more,
- * as far as the balance goes, or gives back what is less; it is answered as one settlement of all.
+ * as far as the balance goes, and is answered as one settlement of all; less than that it cannot be.
  */
 async function confirmLate(
   ctx: MutationCtx,
@@ -318,21 +318,12 @@ async function confirmLate(
     properties,
     lateTotal: confirmed,
   };
-  if (owed.gte(0)) {
-    const outcome = draw(working.rows, { ...scope, units: nearest(owed) }, "cap");
-    working.apply(outcome);
-    await working.save(ctx, customerId, false);
-    return asOne(event, await recordUse(ctx, use, outcome, summarize(working.rows, scope)), use);
-  }
-  const charged = exact(event.value).minus(event.uncovered ?? 0);
-  const returning = atLeastZero(charged.minus(confirmed));
-  const restored = restore(working.rows, event.draws, event._creationTime, nearest(returning), scope);
-  working.apply(restored);
+  // What was reported is charged for good: to give of it back is a refund, which counts with all others.
+  if (owed.lt(0)) throw closed(reservationId);
+  const outcome = draw(working.rows, { ...scope, units: nearest(owed) }, "cap");
+  working.apply(outcome);
   await working.save(ctx, customerId, false);
-  const uncovered = nearest(owed.plus(returning).minus(restored.lapsed));
-  const outcome = { draws: restored.draws, uncovered, unlimited: false };
-  const given = { ...use, ...(restored.lapsed !== 0 && { lapsed: restored.lapsed }) };
-  return asOne(event, await recordUse(ctx, given, outcome, summarize(working.rows, scope)), given);
+  return asOne(event, await recordUse(ctx, use, outcome, summarize(working.rows, scope)), use);
 }
 
 /** The settlement by the sweep and the late confirmation, as the one that they are to the caller. */
@@ -343,8 +334,7 @@ function asOne(
 ): { kind: "settled"; settled: Settled } {
   const before = exact(swept.value).minus(swept.uncovered ?? 0);
   const value = lateTotal ?? swept.value;
-  // Confirmed at less than was settled: the rest went back, or has lapsed with its period.
-  const applied = nearest(late.value < 0 ? smaller(before, exact(value)) : before.plus(late.applied));
+  const applied = nearest(before.plus(late.applied));
   const uncovered = nearest(exact(value).minus(applied));
   return { kind: "settled", settled: { ...late, value, applied, uncovered, late: true, lapsed } };
 }
