@@ -147,6 +147,13 @@ describe("dust, drawn where it paid no unit of its own,", () => {
     expect(returned.kept).toEqual([]);
   });
 
+  test("is among what came back", () => {
+    expect(restore(paid.rows, paid.draws, JAN_31, 1, inCredits).draws).toEqual([
+      { grantId: "b", amount: -2.999999999, units: -1 },
+      { grantId: "a", amount: -1e-9, units: 0 },
+    ]);
+  });
+
   test("stays as long as something of that stays", () => {
     const returned = restore(paid.rows, paid.draws, JAN_31, 0.5, inCredits);
     expect(used(returned.rows)).toEqual({ a: 1e-9, b: 1.5 });
@@ -199,6 +206,28 @@ describe("a draw from a grant that carries its debt", () => {
       expect(used(restore(later, owing.draws, JAN_31, 150, scope({ now: MAR_31 })).rows)).toEqual({ a: 0 });
     },
   );
+
+  test("returns of a debt no more than is still owed, at its own price", () => {
+    const owing = [credits(grant("a", { used: 20, carry: true, reset: { ...monthly, nextAt: MAR_31 } }))];
+    const debt = { grantId: "a", amount: 50, units: 25 };
+    const returned = restore(owing, [debt], JAN_31, 25, scope({ pools: orCredits(2), now: FEB_28 }));
+    expect(used(returned.rows)).toEqual({ a: 0 });
+    expect(returned).toMatchObject({ draws: [{ grantId: "a", amount: -20, units: -10 }], lapsed: 15 });
+  });
+
+  test("returns nothing of a debt to a grant that was set above what it granted since", () => {
+    const raised = [messages(grant("a", { used: -5, carry: true, reset: { ...monthly, nextAt: MAR_31 } }))];
+    const returned = restore(raised, [drawnOf("a", 50)], JAN_31, 50, scope({ now: FEB_28 }));
+    expect(used(returned.rows)).toEqual({ a: -5 });
+    expect(returned).toMatchObject({ draws: [], lapsed: 50 });
+  });
+
+  test("belongs to the new period where it was drawn at the instant of the reset", () => {
+    const raised = [messages(grant("a", { used: -5, carry: true, reset: { ...monthly, nextAt: MAR_31 } }))];
+    const atReset = draw(raised, ask(3, { now: FEB_28 }), "cap");
+    const returned = restore(atReset.rows, atReset.draws, FEB_28, 3, scope({ now: FEB_28 + DAY }));
+    expect(used(returned.rows)).toEqual({ a: -5 });
+  });
 
   test("does not return what was used since the reset", () => {
     const half = draw([before], ask(50), "cap");
