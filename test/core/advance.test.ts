@@ -47,6 +47,14 @@ describe("a reset", () => {
     expect(grantsAt(balance, APR_30 + DAY)).toEqual([grant("a", { reset: { ...monthly, nextAt: MAY_31 } })]);
   });
 
+  test("is one step, however many periods have passed: each minute of ten years", () => {
+    const minutely = { ...monthly, interval: "minute", nextAt: JAN_31 + 60_000 } as const;
+    const tenYears = Date.UTC(2036, 0, 31, 10);
+    expect(grantsAt(messages(grant("a", { used: 70, reset: minutely })), tenYears)).toEqual([
+      grant("a", { reset: { ...minutely, nextAt: tenYears + 60_000 } }),
+    ]);
+  });
+
   test("brings back no more than was granted, also where it was set higher by hand", () => {
     const raised = messages(grant("a", { used: -50, reset: monthly }));
     expect(used([advance(raised, FEB_28).balance])).toEqual({ a: 0 });
@@ -192,6 +200,13 @@ describe("a grant that takes over from a plan when that ends", () => {
     });
   });
 
+  test("counts nothing that was used of a rollover which ends with it", () => {
+    const rollover = grant("r", { source: "old", rolledFrom: "old", used: 50, expiresAt: FEB_28 });
+    expect(used([advance(messages(ending({ used: 30 }), rollover, heir()), FEB_28).balance])).toEqual({
+      heir: 30,
+    });
+  });
+
   test("counts no overage that is charged", () => {
     const later = { ...monthly, nextAt: MAR_31 };
     const old = ending({ used: 130, overage: usageBased, reset: later });
@@ -281,6 +296,11 @@ describe("a priced period", () => {
     expect(closedBy(messages({ ...overdrawn, expiresAt: FEB_28 }), FEB_28)).toMatchObject([
       { from: JAN_31, to: FEB_28 },
     ]);
+  });
+
+  test("begins at a boundary right before its end, too", () => {
+    const ending = { ...overdrawn, reset: { ...monthly, nextAt: MAR_31 }, expiresAt: FEB_28 + 1 };
+    expect(closedBy(messages(ending), FEB_28 + 1)).toMatchObject([{ from: FEB_28, to: FEB_28 + 1 }]);
   });
 
   test("begins with its grant where that began within a period", () => {
