@@ -460,9 +460,24 @@ describe("the cap of rollovers", () => {
   test("cuts those that expire before those that never do", () => {
     const forever = grant("forever", { granted: 50, rolledFrom: "a", createdAt: JAN_31 - 1 });
     const passing = grant("passing", { granted: 50, rolledFrom: "a", expiresAt: MAY_31 });
-    const balance = copyOf(messages(forever, passing));
-    capRollovers(balance, grant("a", { rollover: { max: 60 } }));
-    expect(balance.grants.map(({ granted }) => granted)).toEqual([50, 10]);
+    const capped = (...rollovers: Grant[]) => {
+      const balance = copyOf(messages(...rollovers));
+      capRollovers(balance, grant("a", { rollover: { max: 60 } }));
+      return balance.grants.map(({ id, granted }) => [id, granted]);
+    };
+    expect(capped(forever, passing)).toEqual([
+      ["forever", 50],
+      ["passing", 10],
+    ]);
+    expect(capped(passing, forever)).toEqual([
+      ["passing", 10],
+      ["forever", 50],
+    ]);
+  });
+
+  test("keeps a rollover of less than one", () => {
+    const balance = messages(grant("a", { used: 99.5, reset: monthly, rollover: { max: 50 } }));
+    expect(rolled(grantsAt(balance, FEB_28))).toEqual([0.5]);
   });
 
   test("leaves the rollovers of other grants alone", () => {
@@ -518,6 +533,12 @@ describe("a carried debt", () => {
     expect(debtor?.used).toBe(0);
     expect(rollover).toMatchObject({ granted: 30, used: 30 });
     expect(payer?.used).toBe(10);
+  });
+
+  test("of less than one is paid as well", () => {
+    const balance = copyOf(messages(grant("a", { used: 100.5, carry: true }), grant("b")));
+    settleDebt(balance, JAN_31);
+    expect(used([balance])).toEqual({ a: 100, b: 0.5 });
   });
 
   test("is not paid by what has not started", () => {

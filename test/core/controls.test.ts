@@ -116,7 +116,7 @@ describe("a spend limit by percentage", () => {
   });
 
   test("is rounded down to the places that an amount may have", () => {
-    expect(maxOf(33.333333333, ofPlan("a", 100.1))).toBe(33.366666666);
+    expect(maxOf(66.666666666, ofPlan("a", 100.1))).toBe(66.733333332);
   });
 
   test("of nothing is no limit", () => {

@@ -201,6 +201,11 @@ describe("an upgrade", () => {
     expect(isUpgrade(costing(20), [costing(30)])).toBe(false);
   });
 
+  test("may cost less than a whole unit", () => {
+    expect(isUpgrade(costing(0.5), [plan()])).toBe(true);
+    expect(isUpgrade(plan(), [costing(0.5)])).toBe(false);
+  });
+
   test("is no change between free plans", () => {
     expect(isUpgrade(plan(), [plan()])).toBe(false);
   });
@@ -453,6 +458,11 @@ describe("a balance that is kept over a change", () => {
 
   test("is nothing where nothing is left", () => {
     expect(keeping(old("a", { used: 100 }))).toEqual([grant("new", { source: "new" })]);
+  });
+
+  test("is not that of rollovers, which go to a plan that rolls over, or nowhere", () => {
+    const before = [old("a", { used: 100 }), old("r", { rolledFrom: "a", expiresAt: MAY_31 })];
+    expect(keeping(...before)).toEqual([grant("new", { source: "new" })]);
   });
 
   test("counts what is owed against the new plan", () => {
