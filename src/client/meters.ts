@@ -35,10 +35,10 @@ export async function runMetered<Result>(
   if (new Set(named).size < named.length) refuse("meter", "must name each feature once", named.join(", "));
   const counted: Counted[] = [];
   try {
-    for (const use of uses) {
-      const reservation = await reservations.hold(ctx, identity, use);
+    const holds = uses.length === 0 ? [] : await reservations.hold(ctx, identity, uses);
+    for (const [index, reservation] of holds.entries()) {
       if (reservation.refusal !== null) throw usageExceeded(reservation.refusal);
-      counted.push({ featureId: use.featureId, reservation, total: undefined });
+      counted.push({ featureId: named[index] ?? "", reservation, total: undefined });
     }
     const result = await run(meterOf(counted));
     for (const { reservation, total } of counted) {

@@ -33,10 +33,7 @@ export interface ReserveArgs<FeatureId extends string = string> {
 }
 
 /** What a settled reservation charged. */
-export type Settled = Extract<
-  FunctionReturnType<ComponentApi["reservations"]["confirm"]>,
-  { kind: "settled" }
->["settled"];
+export type Settled = FunctionReturnType<ComponentApi["reservations"]["confirm"]>;
 
 /** A hold, by which it is settled; its id is enough to settle it in another function. */
 export interface Reservation {
@@ -48,12 +45,15 @@ export interface Reservation {
   replayed: boolean;
   /** Why it is not: the check's answer. */
   refusal: CheckAnswer | null;
-  /** Milliseconds since 1970; null if it was refused. */
+  /** Milliseconds since 1970, as last extended; null if it was refused. */
   expiresAt: number | null;
   /** Notes that `total` units are used so far: what is charged if nobody settles. */
   report: (total: number) => Promise<void>;
-  /** Holds `value` units more, or until `ttlMs` from now. Answers whether it does. */
-  extend: (more: { value?: number; ttlMs?: number }) => Promise<boolean>;
+  /**
+   * Holds `value` units more, or until `ttlMs` from now. Answers whether it holds all of that: if the
+   * balance cannot pay, nothing is changed; if its day ends sooner, it holds until then (`expiresAt`).
+   */
+  extend: (more: More) => Promise<boolean>;
   /** Charges `total` units (those held, unless told) and gives the rest back. */
   confirm: (...total: [total?: number]) => Promise<Settled>;
   /** Charges what was reported, and gives the rest back. */
@@ -71,6 +71,16 @@ interface Settling {
   reservationId: string;
 }
 
+interface More {
+  value?: number;
+  ttlMs?: number;
+}
+
+type Held = Extract<
+  FunctionReturnType<ComponentApi["reservations"]["reserve"]>,
+  { kind: "held" }
+>["holds"][number];
+
 /** Customers' reservations, by id: for the function that settles what another one has begun. */
 export class Reservations<Ids extends CatalogIds = CatalogIds> {
   constructor(
@@ -85,27 +95,40 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
   ): Promise<Reservation> {
     const { customerId, ...rest } = asObject(args as { customerId: string } & ReserveArgs, "reserve");
     assertId(customerId, "customerId");
-    return await this.hold(ctx, { customerId }, rest);
+    const [held] = await this.hold(ctx, { customerId }, [rest]);
+    assert(held !== undefined, "one hold has one answer");
+    return held;
   }
 
-  async hold(ctx: MutationContext, identity: Identity | null, args: ReserveArgs): Promise<Reservation> {
+  /** One crossing for all: if one of them is refused, none is held, and all answer why. */
+  async hold(
+    ctx: MutationContext,
+    identity: Identity | null,
+    args: readonly ReserveArgs[],
+  ): Promise<Reservation[]> {
+    const holds = args.map((one) => this.holdOf(one, identity?.entityId));
+    const { customerId, name, email } = signedIn(identity);
+    const { reserve } = this.component.reservations;
+    let result = await ctx.runMutation(reserve, { customerId, holds });
+    if (result.kind === "unknown_customer") {
+      const provision = { plans: await defaultPlans(this.catalog), name, email };
+      result = await ctx.runMutation(reserve, { customerId, holds, provision });
+    }
+    assert(result.kind !== "unknown_customer", "a customer who is provisioned is known");
+    if (result.kind === "held") return result.holds.map((held) => this.handle(ctx, customerId, held));
+    const refusal = checkAnswer(result.decision, customerId);
+    return holds.map(() => refused(refusal));
+  }
+
+  private holdOf(args: ReserveArgs, ownEntity: string | undefined) {
     assertKeys(args, RESERVE_OPTIONS, "reserve");
     const { ttlMs = DEFAULT_TTL_MS, reservationId, properties, ...use } = args;
     if (!("value" in use)) refuse("value", "must say how much to hold", undefined);
-    const { pools, entityId, units } = requestOf(this.catalog, use, identity?.entityId, { verb: "consume" });
+    const { pools, entityId, units } = requestOf(this.catalog, use, ownEntity, { verb: "consume" });
     assertCount(ttlMs, "ttlMs", 1, MAX_TTL_MS);
     if (reservationId !== undefined) assertId(reservationId, "reservationId");
     if (properties !== undefined) assertProperties(properties);
-    const { customerId, name, email } = signedIn(identity);
-    const request = { customerId, pools, entityId, units, ttlMs, reservationId, properties };
-    let result = await ctx.runMutation(this.component.reservations.reserve, request);
-    if (result.kind === "unknown_customer") {
-      const provision = { plans: await defaultPlans(this.catalog), name, email };
-      result = await ctx.runMutation(this.component.reservations.reserve, { ...request, provision });
-    }
-    assert(result.kind !== "unknown_customer", "a customer who is provisioned is known");
-    if (result.kind === "refused") return refused(checkAnswer(result.decision, customerId));
-    return this.handle(ctx, { customerId, reservationId: result.reservationId }, result);
+    return { pools, entityId, units, ttlMs, reservationId, properties };
   }
 
   /** Notes that `total` units are used so far. Throws `reservation_not_found`, `reservation_closed`. */
@@ -115,8 +138,16 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     await ctx.runMutation(this.component.reservations.report, args);
   }
 
-  /** Holds `value` units more, or until `ttlMs` from now: a day from its start at most. */
-  async extend(ctx: MutationContext, args: Settling & { value?: number; ttlMs?: number }): Promise<boolean> {
+  /**
+   * Holds `value` units more, or until `ttlMs` from now: a day from its start at most. Answers whether it
+   * holds all of that: if the balance cannot pay, nothing is changed; if the day ends sooner, it holds
+   * until then. Throws `reservation_not_found`, `reservation_closed`.
+   */
+  async extend(ctx: MutationContext, args: Settling & More): Promise<boolean> {
+    return (await this.extended(ctx, args)).isWhole;
+  }
+
+  private async extended(ctx: MutationContext, args: Settling & More) {
     assertSettling(args, ["value", "ttlMs"], "reservations.extend");
     const { value = 0, ttlMs, ...settling } = args;
     if ("value" in args) assertAmount(args.value, "value");
@@ -126,7 +157,8 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
       units: value,
       ttlMs,
     });
-    return result.kind === "held";
+    if (result.kind === "refused") return { isWhole: false };
+    return { isWhole: !result.isShortened, expiresAt: result.expiresAt };
   }
 
   /**
@@ -144,13 +176,7 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
       );
     }
     if (total !== undefined) assertAmount(total, "value");
-    const { confirm } = this.component.reservations;
-    const result = await ctx.runMutation(confirm, { ...settling, total });
-    if (result.kind === "settled") return result.settled;
-    const pools = this.catalog.pools(result.featureId);
-    const late = await ctx.runMutation(confirm, { ...settling, total, pools });
-    assert(late.kind === "settled", "a late confirmation says what can pay");
-    return late.settled;
+    return await ctx.runMutation(this.component.reservations.confirm, { ...settling, total });
   }
 
   /** Charges what was reported, and gives the rest back. */
@@ -165,23 +191,25 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     return await ctx.runQuery(this.component.reservations.list, args);
   }
 
-  private handle(
-    ctx: MutationContext,
-    settling: Settling,
-    { expiresAt, replayed }: { expiresAt: number; replayed: boolean },
-  ): Reservation {
-    return {
-      reservationId: settling.reservationId,
+  private handle(ctx: MutationContext, customerId: string, { reservationId, expiresAt, replayed }: Held) {
+    const settling = { customerId, reservationId };
+    const reservation: Reservation = {
+      reservationId,
       allowed: true,
       replayed,
       refusal: null,
       expiresAt,
       report: async (total) => await this.report(ctx, { ...settling, total }),
-      extend: async (more) => await this.extend(ctx, { ...more, ...settling }),
+      extend: async (more) => {
+        const extended = await this.extended(ctx, { ...more, ...settling });
+        if (extended.expiresAt !== undefined) reservation.expiresAt = extended.expiresAt;
+        return extended.isWhole;
+      },
       confirm: async (...total) =>
         await this.confirm(ctx, { ...settling, ...(total.length > 0 && { value: total[0] }) }),
       release: async () => await this.release(ctx, settling),
     };
+    return reservation;
   }
 }
 

@@ -66,6 +66,10 @@ export interface MutationVerbs<Ids extends CatalogIds = CatalogIds> {
    * `allowed: false` if the balance cannot pay for them; then nothing is held.
    */
   reserve<Id extends string>(args: ReserveArgs<Id> & Known<Id, Ids["metered"]>): Promise<Reservation>;
+  /** Several at once: all of them are held, or none, and each says why. */
+  reserve<Id extends string>(
+    args: readonly (ReserveArgs<Id> & Known<Id, Ids["metered"]>)[],
+  ): Promise<Reservation[]>;
 }
 
 /** What the verbs are about: one deployment's component and catalog, and one identity in it. */
@@ -90,8 +94,10 @@ export function mutationVerbs(ctx: MutationContext, account: Account): MutationV
     track: (args: OneOrMany<TrackArgs> | EventArgs) =>
       isEvent(args) ? trackEvent(ctx, account, args) : use(ctx, account, args, "track"),
     consume: (args: OneOrMany<UseArgs>) => use(ctx, account, args, "consume"),
-    reserve: (args: ReserveArgs) =>
-      new Reservations(account.component, account.catalog).hold(ctx, account.identity, args),
+    reserve: async (args: OneOrMany<ReserveArgs>) => {
+      const reservations = new Reservations(account.component, account.catalog);
+      return sameShape(args, await reservations.hold(ctx, account.identity, asList(args)));
+    },
   };
   return verbs as MutationVerbs;
 }

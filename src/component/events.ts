@@ -5,11 +5,12 @@ import { query, type QueryCtx } from "./_generated/server.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { eventFields } from "./schema.js";
 
-const listedEventValidator = v.object({ eventId: v.string(), createdAt: v.number(), ...eventFields });
+const { pools: _pools, ...listedFields } = eventFields;
+const listedEventValidator = v.object({ eventId: v.string(), createdAt: v.number(), ...listedFields });
 type ListedEvent = Infer<typeof listedEventValidator>;
 
 /** A key of our own is shown as the id of the app's that it is made from. */
-function listedEvent({ _id, _creationTime, key, ...event }: Doc<"events">): ListedEvent {
+function listedEvent({ _id, _creationTime, key, pools: _pools, ...event }: Doc<"events">): ListedEvent {
   const shownKey = key?.split("\u0000", 1)[0];
   return {
     eventId: _id,
@@ -49,8 +50,23 @@ export async function findEvent(
  * The keys that a reservation's settlement and its late confirmation are recorded under: beside those
  * of an app, which have no control character, so that one request can use one id for both.
  */
-export const holdKey = (reservationId: string): string => `${reservationId}\u0000hold`;
-export const lateKey = (reservationId: string): string => `${reservationId}\u0000late`;
+const [HOLD, LATE] = ["\u0000hold", "\u0000late"];
+export const holdKey = (reservationId: string): string => reservationId + HOLD;
+export const lateKey = (reservationId: string): string => reservationId + LATE;
+
+/** The events that are one use: of a hold that was confirmed late, its settlement by the sweep and the confirmation. */
+export async function wholeUse(
+  ctx: QueryCtx,
+  event: Doc<"events">,
+): Promise<[first: Doc<"events">, late: Doc<"events"> | null]> {
+  const { customerId, key = "" } = event;
+  if (key.endsWith(LATE)) {
+    const swept = await findEvent(ctx, customerId, holdKey(key.slice(0, -LATE.length)));
+    return swept === null ? [event, null] : [swept, event];
+  }
+  const isSwept = key.endsWith(HOLD) && event.expired === true;
+  return [event, isSwept ? await findEvent(ctx, customerId, lateKey(key.slice(0, -HOLD.length))) : null];
+}
 
 /** The keys of an event's refunds, and the range that they lie in. */
 export function refundKeys(eventId: string) {

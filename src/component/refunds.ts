@@ -1,15 +1,18 @@
 /** Giving back what a use took, to the very grants that paid, at most once in sum. */
-import { v } from "convex/values";
+import { v, type Infer } from "convex/values";
 import { exact, nearest, total } from "../core/amounts.js";
 import { assertAmount } from "../core/arguments.js";
 import { summarize } from "../core/answers.js";
 import { shown, tallyError } from "../core/errors.js";
-import { divide, restore } from "../core/refunds.js";
+import type { Draw } from "../core/draws.js";
+import { dated } from "../core/holds.js";
+import { divide } from "../core/refunds.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, type MutationCtx, type QueryCtx } from "./_generated/server.js";
-import { getEvent, refundKeys, repeatOf } from "./events.js";
+import { getEvent, refundKeys, repeatOf, wholeUse } from "./events.js";
+import { returnDraws } from "./returns.js";
 import { poolsValidator } from "./schema.js";
-import { recordUse, replayed, trackedValidator } from "./uses.js";
+import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
 import { WorkingRows } from "./workingRows.js";
 
 /**
@@ -30,10 +33,16 @@ export const refund = mutation({
   },
   returns: trackedValidator,
   handler: async (ctx, { customerId, eventId, pools, units, refundKey, reason, actor }) => {
-    const event = await getEvent(ctx, customerId, eventId);
+    const [event, late] = await wholeUse(ctx, await getEvent(ctx, customerId, eventId));
+    if (event.value < 0) {
+      throw tallyError(
+        "invalid_argument",
+        `${shown(eventId)} gave back ${-event.value} units: only a use can be given back. Nothing was changed.`,
+      );
+    }
     const earlier = await earlierRefunds(ctx, event);
     // One without a key is numbered, beside all keys that an app can give.
-    const key = refundKeys(eventId).of(refundKey ?? `\u0001${earlier.length}`);
+    const key = refundKeys(event._id).of(refundKey ?? `\u0001${earlier.length}`);
     const repeated = earlier.find((refund) => refund.key === key);
     if (repeated !== undefined) {
       const value = units === undefined ? repeated.value : nearest(exact(units).neg());
@@ -46,10 +55,8 @@ export const refund = mutation({
         `The use ${shown(eventId)} has been given back in ${MAX_REFUNDS} parts already, the most that one can be. Nothing was changed.`,
       );
     }
-    const returned = total(earlier.map(({ value }) => exact(-value)));
-    const left = exact(event.value)
-      .minus(event.uncovered ?? 0)
-      .minus(returned);
+    const draws = leftOf(event, late, earlier);
+    const left = total(draws.map((past) => exact(past.units)));
     const returning = units ?? nearest(left);
     assertAmount(returning, "value");
     if (left.lt(returning)) {
@@ -59,7 +66,7 @@ export const refund = mutation({
         { left: nearest(left) },
       );
     }
-    return await giveBack(ctx, event, { pools, returning, returned: nearest(returned), key, reason, actor });
+    return await giveBack(ctx, event, { draws, pools, returning, key, reason, actor });
   },
 });
 
@@ -74,25 +81,36 @@ async function earlierRefunds(ctx: QueryCtx, { customerId, _id }: Doc<"events">)
     .take(MAX_REFUNDS);
 }
 
-async function giveBack(
-  ctx: MutationCtx,
-  event: Doc<"events">,
-  refund: {
-    pools: { featureId: string }[];
-    returning: number;
-    returned: number;
-    key: string;
-    reason?: string;
-    actor?: string;
-  },
-) {
-  const { customerId, entityId, featureId = "" } = event;
-  const { pools, returning, returned, key, reason, actor } = refund;
-  const working = await WorkingRows.reload(ctx, customerId, { pools, entityId }, Date.now());
+/** What is left of a use: its draws, and those of its late confirmation, less what was given back before and after that. */
+function leftOf(event: Doc<"events">, late: Doc<"events"> | null, refunds: readonly Doc<"events">[]): Draw[] {
+  const less = (draws: readonly Draw[], returned: readonly Doc<"events">[]) =>
+    divide(draws, nearest(total(returned.map(({ value }) => exact(-value))))).kept;
+  if (late === null) return less(event.draws, refunds);
+  const [earlier, later] = [
+    refunds.filter(({ _creationTime }) => _creationTime < late._creationTime),
+    refunds.filter(({ _creationTime }) => _creationTime > late._creationTime),
+  ];
+  const confirmed = late.draws.map((past) => ({ ...past, at: late._creationTime }));
+  return less([...less(event.draws, earlier), ...confirmed], later);
+}
+
+interface Refund {
+  /** What is left of the use. */
+  draws: readonly Draw[];
+  pools: Infer<typeof poolsValidator>;
+  returning: number;
+  key: string;
+  reason?: string;
+  actor?: string;
+}
+
+async function giveBack(ctx: MutationCtx, event: Doc<"events">, refund: Refund): Promise<Tracked> {
+  const { customerId, entityId, featureId = "", _creationTime: at } = event;
+  const { draws, pools, returning, key, reason, actor } = refund;
+  const now = Date.now();
+  const working = await WorkingRows.trace(ctx, customerId, { pools, entityId }, draws, now);
   const scope = working.scope({ pools, entityId, units: 0 });
-  const { kept } = divide(event.draws, returned);
-  const restored = restore(working.rows, kept, event._creationTime, returning, scope);
-  working.apply(restored);
+  const restored = await returnDraws(ctx, customerId, working, { draws, at }, returning, scope);
   await working.save(ctx, customerId, false);
   const use = {
     customerId,
@@ -105,7 +123,7 @@ async function giveBack(
     actor,
   };
   const outcome = {
-    draws: restored.draws,
+    draws: dated(restored.draws, at, now, working.rows),
     uncovered: nearest(exact(restored.lapsed).neg()),
     unlimited: false,
   };

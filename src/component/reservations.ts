@@ -2,9 +2,9 @@
 import { v, type Infer } from "convex/values";
 import { answer, decisionValidator, summarize } from "../core/answers.js";
 import { exact, nearest } from "../core/amounts.js";
-import { askedFeature, draw, type Draw } from "../core/draws.js";
+import { askedFeature, draw, type Draw, type Outcome } from "../core/draws.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
-import { restore } from "../core/refunds.js";
+import { dated, joined } from "../core/holds.js";
 import { internal } from "./_generated/api.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { internalMutation, mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
@@ -12,22 +12,22 @@ import { hasBudget } from "./budget.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { provisionValidator, storeBeginning } from "./customers.js";
 import { findEvent, holdKey, lateKey } from "./events.js";
-import { poolsValidator, propertyValidator } from "./schema.js";
+import { returnDraws } from "./returns.js";
+import { propertyValidator } from "./schema.js";
 import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
 import { askFields, beginningOf, WorkingRows } from "./workingRows.js";
 
 /** No hold lives longer, however often it is extended. */
 export const MAX_TTL_MS = 24 * 60 * 60 * 1000;
 
-const reserveArgs = v.object({
-  customerId: v.string(),
+const askedHoldValidator = v.object({
   ...askFields,
   /** Chosen by the caller, so that a repeat finds it; made here otherwise. */
   reservationId: v.optional(v.string()),
   ttlMs: v.number(),
   properties: v.optional(v.record(v.string(), propertyValidator)),
-  provision: v.optional(provisionValidator),
 });
+type AskedHold = Infer<typeof askedHoldValidator>;
 
 const heldFields = {
   reservationId: v.string(),
@@ -36,45 +36,54 @@ const heldFields = {
   expiresAt: v.number(),
 };
 
-/** Draws all of `units` now, or nothing. The draws are in the balance at once: nobody else can have them. */
+/** Draws all that `holds` ask for now, or nothing. The draws are in the balance at once: nobody else can have them. */
 export const reserve = mutation({
-  args: reserveArgs.fields,
+  args: {
+    customerId: v.string(),
+    holds: v.array(askedHoldValidator),
+    provision: v.optional(provisionValidator),
+  },
   returns: v.union(
     v.object({ kind: v.literal("unknown_customer") }),
     v.object({ kind: v.literal("refused"), decision: decisionValidator }),
-    v.object({ kind: v.literal("held"), ...heldFields, replayed: v.boolean() }),
+    v.object({
+      kind: v.literal("held"),
+      holds: v.array(v.object({ ...heldFields, replayed: v.boolean() })),
+    }),
   ),
-  handler: async (ctx, args) => {
-    const { customerId, pools, entityId, units, provision, properties } = args;
+  handler: async (ctx, { customerId, holds, provision }) => {
     const now = Date.now();
-    const repeated = await repeatOfHold(ctx, args, now);
-    if (repeated !== null) return { kind: "held" as const, ...held(repeated), replayed: true };
-
-    const beginning = await beginningOf(ctx, customerId, [args], provision, now);
-    const working = beginning
-      ? new WorkingRows(beginning.rows, now)
-      : await WorkingRows.load(ctx, customerId, [args], now);
-    if (working === null) return { kind: "unknown_customer" as const };
-    const ask = working.scope({ pools, entityId, units });
-    const outcome = draw(working.rows, ask, "reject");
-    if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
-    working.apply(outcome);
-    if (beginning !== null) await storeBeginning(ctx, beginning);
-    await working.save(ctx, customerId, beginning !== null);
-
-    const reservation = {
-      customerId,
-      reservationId: args.reservationId ?? newId(),
-      pools,
-      entityId,
-      value: units,
-      draws: outcome.draws,
-      ...(outcome.unlimited && { unlimited: true as const }),
-      expiresAt: now + args.ttlMs,
-      properties,
-    };
-    await ctx.db.insert("reservations", reservation);
-    return { kind: "held" as const, ...held(reservation), replayed: false };
+    const open = await repeatsOfHolds(ctx, customerId, holds, now);
+    const fresh = holds.filter((_, index) => open[index] === null);
+    const drawn = new Map<AskedHold, Outcome>();
+    if (fresh.length > 0) {
+      const beginning = await beginningOf(ctx, customerId, fresh, provision, now);
+      const working = beginning
+        ? new WorkingRows(beginning.rows, now)
+        : await WorkingRows.load(ctx, customerId, fresh, now);
+      if (working === null) return { kind: "unknown_customer" as const };
+      for (const hold of fresh) {
+        const ask = working.scope(hold);
+        const outcome = draw(working.rows, ask, "reject");
+        if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
+        working.apply(outcome);
+        drawn.set(hold, outcome);
+      }
+      if (beginning !== null) await storeBeginning(ctx, beginning);
+      await working.save(ctx, customerId, beginning !== null);
+    }
+    const results = [];
+    for (const [index, hold] of holds.entries()) {
+      const [repeated, outcome] = [open[index], drawn.get(hold)];
+      if (repeated) results.push({ ...held(repeated), replayed: true });
+      if (outcome === undefined) continue;
+      const { ttlMs, units: value, reservationId = newId(), ...kept } = hold;
+      const { draws, unlimited } = outcome;
+      const reservation = { ...kept, customerId, reservationId, value, draws, expiresAt: now + ttlMs };
+      await ctx.db.insert("reservations", { ...reservation, ...(unlimited && { unlimited }) });
+      results.push({ ...held(reservation), replayed: false });
+    }
+    return { kind: "held" as const, holds: results };
   },
 });
 
@@ -83,10 +92,22 @@ function held({ reservationId, value, expiresAt }: Infer<typeof heldValidator>):
 }
 export const heldValidator = v.object(heldFields);
 
-/** The open hold that the call has made before. Throws `idempotency_conflict`, or `reservation_closed`. */
+/** The open hold that each of the holds has made before. Throws `idempotency_conflict`, or `reservation_closed`. */
+async function repeatsOfHolds(ctx: QueryCtx, customerId: string, holds: readonly AskedHold[], now: number) {
+  const ids = holds.flatMap(({ reservationId }) => reservationId ?? []);
+  if (new Set(ids).size < ids.length) {
+    throw tallyError(
+      "invalid_argument",
+      "Two holds of one call have the same reservationId. Give each its own. Nothing was changed.",
+    );
+  }
+  return await Promise.all(holds.map((hold) => repeatOfHold(ctx, customerId, hold, now)));
+}
+
 async function repeatOfHold(
   ctx: QueryCtx,
-  { customerId, reservationId, pools, entityId, units }: Infer<typeof reserveArgs>,
+  customerId: string,
+  { reservationId, pools, entityId, units }: AskedHold,
   now: number,
 ): Promise<Doc<"reservations"> | null> {
   if (reservationId === undefined) return null;
@@ -136,16 +157,19 @@ export const extend = mutation({
   },
   returns: v.union(
     v.object({ kind: v.literal("refused"), decision: decisionValidator }),
-    v.object({ kind: v.literal("held"), ...heldFields }),
+    v.object({
+      kind: v.literal("held"),
+      ...heldFields,
+      /** Not as long as was asked for. */
+      isShortened: v.boolean(),
+    }),
   ),
   handler: async (ctx, { customerId, reservationId, units, ttlMs }) => {
     const reservation = await openReservation(ctx, customerId, reservationId);
     const now = Date.now();
-    const latest = reservation._creationTime + MAX_TTL_MS;
-    const expiresAt =
-      ttlMs === undefined
-        ? reservation.expiresAt
-        : Math.min(latest, Math.max(reservation.expiresAt, now + ttlMs));
+    const startedAt = reservation._creationTime;
+    const wanted = ttlMs === undefined ? 0 : now + ttlMs;
+    const expiresAt = Math.max(reservation.expiresAt, Math.min(startedAt + MAX_TTL_MS, wanted));
     const more: Partial<Doc<"reservations">> & { value: number } = { value: reservation.value };
     if (units > 0) {
       const working = await WorkingRows.reload(ctx, customerId, reservation, now);
@@ -156,23 +180,15 @@ export const extend = mutation({
       await working.save(ctx, customerId, false);
       more.value = nearest(exact(reservation.value).plus(units));
       more.asked = reservation.asked ?? reservation.value;
-      more.draws = joined(reservation.draws, outcome.draws);
+      const later = dated(outcome.draws, now, startedAt, working.rows);
+      more.draws = joined(reservation.draws, later, startedAt, working.rows);
       if (outcome.unlimited) more.unlimited = true;
     }
     await ctx.db.patch("reservations", reservation._id, { ...more, expiresAt });
-    return { kind: "held" as const, ...held({ reservationId, value: more.value, expiresAt }) };
+    const extended = held({ reservationId, value: more.value, expiresAt });
+    return { kind: "held" as const, ...extended, isShortened: expiresAt < wanted };
   },
 });
-
-/** Draws one after the other: of one grant and period they are one, so that a hold that grows stays small. */
-function joined(earlier: readonly Draw[], later: readonly Draw[]): Draw[] {
-  const [last, next] = [earlier.at(-1), later[0]];
-  if (last === undefined || next === undefined) return [...earlier, ...later];
-  if (last.grantId !== next.grantId || last.until !== next.until) return [...earlier, ...later];
-  const sum = (a: number, b: number) => nearest(exact(a).plus(b));
-  const both = { ...last, amount: sum(last.amount, next.amount), units: sum(last.units, next.units) };
-  return [...earlier.slice(0, -1), both, ...later.slice(1)];
-}
 
 const settledValidator = v.object({
   ...trackedValidator.fields,
@@ -193,25 +209,17 @@ export const confirm = mutation({
     customerId: v.string(),
     reservationId: v.string(),
     total: v.optional(v.number()),
-    /** Of the feature, should it have expired: asked for by the answer `late`. */
-    pools: v.optional(poolsValidator),
   },
-  returns: v.union(
-    v.object({ kind: v.literal("settled"), settled: settledValidator }),
-    v.object({ kind: v.literal("late"), featureId: v.string() }),
-  ),
-  handler: async (ctx, { customerId, reservationId, total, pools }) => {
+  returns: settledValidator,
+  handler: async (ctx, { customerId, reservationId, total }) => {
     const now = Date.now();
     const reservation = await findReservation(ctx, customerId, reservationId);
-    if (reservation !== null) {
-      const settled = await settle(ctx, reservation, total ?? reservation.value, now);
-      return { kind: "settled" as const, settled };
-    }
+    if (reservation !== null) return await settle(ctx, reservation, total ?? reservation.value, now);
     const event = await settledEvent(ctx, customerId, reservationId);
     const confirmed = total ?? event.held ?? event.value;
-    if (event.expired === true) return await confirmLate(ctx, event, reservationId, confirmed, pools, now);
+    if (event.expired === true) return await confirmLate(ctx, event, reservationId, confirmed, now);
     if (confirmed !== event.value) throw closed(reservationId);
-    return { kind: "settled" as const, settled: settledAgain(event) };
+    return settledAgain(event);
   },
 });
 
@@ -239,26 +247,18 @@ async function settle(
   const working = await WorkingRows.reload(ctx, customerId, reservation, now);
   const scope = working.scope({ ...reservation, units: 0 });
   const difference = exact(units).minus(value);
-  let [draws, uncovered, lapsed, unlimited]: [Draw[], number, number, boolean] = [
-    reservation.draws,
-    0,
-    0,
-    reservation.unlimited ?? false,
-  ];
+  const { _creationTime: at } = reservation;
+  let { draws, unlimited = false }: { draws: Draw[]; unlimited?: boolean } = reservation;
+  let [uncovered, lapsed] = [0, 0];
   if (difference.lt(0)) {
-    const restored = restore(
-      working.rows,
-      draws,
-      reservation._creationTime,
-      nearest(difference.neg()),
-      scope,
-    );
-    working.apply(restored);
-    ({ kept: draws, lapsed } = restored);
-  } else if (difference.gt(0)) {
+    const less = nearest(difference.neg());
+    ({ kept: draws, lapsed } = await returnDraws(ctx, customerId, working, { draws, at }, less, scope));
+  }
+  draws = dated(draws, at, now, working.rows);
+  if (difference.gt(0)) {
     const more = draw(working.rows, { ...scope, units: nearest(difference) }, "cap");
     working.apply(more);
-    draws = joined(draws, more.draws);
+    draws = joined(draws, more.draws, now, working.rows);
     ({ uncovered } = more);
     unlimited ||= more.unlimited;
   }
@@ -273,7 +273,7 @@ async function settle(
     key: holdKey(reservationId),
     properties,
     held: value,
-    ...options,
+    ...(options.expired && { expired: true as const, pools: reservation.pools }),
     ...(late && { lateTotal: units }),
     ...(lapsed !== 0 && { lapsed }),
   };
@@ -295,15 +295,13 @@ async function confirmLate(
   event: Doc<"events">,
   reservationId: string,
   confirmed: number,
-  pools: Infer<typeof poolsValidator> | undefined,
   now: number,
-): Promise<{ kind: "settled"; settled: Settled } | { kind: "late"; featureId: string }> {
-  const { customerId, entityId, featureId = "" } = event;
+): Promise<Settled> {
+  const { customerId, entityId, featureId = "", pools = [{ featureId }] } = event;
   const key = lateKey(reservationId);
   const repeated = await findEvent(ctx, customerId, key);
   if (repeated !== null && repeated.lateTotal !== confirmed) throw closed(reservationId);
-  if (repeated !== null) return asOne(event, replayed(repeated), repeated);
-  if (pools === undefined) return { kind: "late", featureId };
+  if (repeated !== null) return asOne(event, replayed(repeated), confirmed);
 
   const working = await WorkingRows.reload(ctx, customerId, { pools, entityId }, now);
   const scope = working.scope({ pools, entityId, units: 0 });
@@ -323,20 +321,15 @@ async function confirmLate(
   const outcome = draw(working.rows, { ...scope, units: nearest(owed) }, "cap");
   working.apply(outcome);
   await working.save(ctx, customerId, false);
-  return asOne(event, await recordUse(ctx, use, outcome, summarize(working.rows, scope)), use);
+  return asOne(event, await recordUse(ctx, use, outcome, summarize(working.rows, scope)), confirmed);
 }
 
 /** The settlement by the sweep and the late confirmation, as the one that they are to the caller. */
-function asOne(
-  swept: Doc<"events">,
-  late: Tracked,
-  { lateTotal, lapsed = 0 }: { lateTotal?: number; lapsed?: number },
-): { kind: "settled"; settled: Settled } {
+function asOne(swept: Doc<"events">, late: Tracked, value: number): Settled {
   const before = exact(swept.value).minus(swept.uncovered ?? 0);
-  const value = lateTotal ?? swept.value;
   const applied = nearest(before.plus(late.applied));
   const uncovered = nearest(exact(value).minus(applied));
-  return { kind: "settled", settled: { ...late, value, applied, uncovered, late: true, lapsed } };
+  return { ...late, value, applied, uncovered, late: true, lapsed: swept.lapsed ?? 0 };
 }
 
 /** Reservations that nobody settled in time, each settled at what was last reported. */

@@ -51,6 +51,8 @@ export const eventFields = {
   held: v.optional(v.number()),
   /** Nobody had settled the reservation in time. */
   expired: v.optional(v.literal(true)),
+  /** What could pay for a reservation that nobody had settled in time: so it can for what is confirmed late. */
+  pools: v.optional(poolsValidator),
   /** The reservation was settled after it had expired: at so many units in all. */
   lateTotal: v.optional(v.number()),
   /** Units given back whose period was over: they came back to nobody. */

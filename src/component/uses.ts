@@ -35,6 +35,7 @@ export type NewUse = Pick<
   | "properties"
   | "held"
   | "expired"
+  | "pools"
   | "lateTotal"
   | "lapsed"
   | "refundOf"

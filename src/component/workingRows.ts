@@ -1,10 +1,12 @@
 /** The rows that one call reads and changes, all as of one instant, written at the end or not at all. */
 import { v, type Infer } from "convex/values";
 import { advanceAll, type ClosedPeriod } from "../core/advance.js";
+import type { Draw } from "../core/draws.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
+import { hasBudget } from "./budget.js";
 import { beginCustomer, findCustomer, type Beginning, type Provision } from "./customers.js";
 import { poolsValidator } from "./schema.js";
-import { assertEntity, entityNotFound, loadRows, saveRows, type Row } from "./rows.js";
+import { assertEntity, entityNotFound, loadRows, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
 
 export const askFields = {
   /** The asked feature first, then the credit systems that can pay for it. */
@@ -22,10 +24,15 @@ export interface AskArgs {
 export class WorkingRows {
   rows: Row[];
   readonly now: number;
-  private readonly closed: ClosedPeriod[];
+  /** Priced periods that are over and have no charge yet. */
+  closed: readonly ClosedPeriod[];
   private readonly changed = new Set<string>();
 
-  constructor(stored: Row[], at: number) {
+  constructor(
+    /** As they were before time passed. */
+    readonly stored: readonly Row[],
+    at: number,
+  ) {
     const advanced = advanceAll(stored, at);
     this.rows = advanced.rows;
     this.now = advanced.now;
@@ -58,6 +65,20 @@ export class WorkingRows {
     return new WorkingRows(await distinctRows(ctx, customerId, [ask]), at);
   }
 
+  /** As `reload`, with the rows of all grants that `draws` name: whatever pays for the feature by now. */
+  static async trace(
+    ctx: MutationCtx,
+    customerId: string,
+    ask: Omit<AskArgs, "units">,
+    draws: readonly Draw[],
+    at: number,
+  ): Promise<WorkingRows> {
+    const rows = await distinctRows(ctx, customerId, [ask]);
+    const unseen = new Set(draws.map(({ grantId }) => grantId));
+    for (const row of rows) for (const { id } of row.grants) unseen.delete(id);
+    return new WorkingRows([...rows, ...(await rowsOfGrants(ctx, customerId, unseen))], at);
+  }
+
   /** The rows that an ask may look at are the working rows; its instant is theirs. */
   scope({ pools, entityId, units }: AskArgs) {
     return { pools, entityId, units, now: this.now };
@@ -69,6 +90,20 @@ export class WorkingRows {
       if (hasMoved(this.rows[index], row)) this.changed.add(rowKey(row));
     }
     this.rows = rows;
+  }
+
+  /** Takes over what a closed period owes by now. Its row is stored, so that nothing else closes it. */
+  correct({
+    grantId,
+    to,
+    overage,
+    amount,
+  }: Pick<ClosedPeriod, "grantId" | "to" | "overage" | "amount">): void {
+    this.closed = this.closed.flatMap((period) => {
+      if (period.grantId !== grantId || period.to !== to) return [period];
+      this.changed.add(rowKey(period));
+      return overage === 0 ? [] : [{ ...period, overage, amount }];
+    });
   }
 
   /** Stores the rows that have moved; a row that only time has changed is left to its next use. */
@@ -86,6 +121,27 @@ async function distinctRows(
 ): Promise<Row[]> {
   const loaded = (await Promise.all(asks.map((ask) => loadRows(ctx, customerId, ask)))).flat();
   return [...new Map(loaded.map((row) => [rowKey(row), row])).values()];
+}
+
+/** Rows that are looked through for a grant: eight features of as many entities as there can be. Beyond, it counts as gone. */
+const MAX_ROWS = 8 * MAX_ENTITIES;
+/** Rows between two looks at the transaction's budget. */
+const BATCH = 64;
+
+/** The rows of grants that are somewhere among the customer's, if they are there still. */
+async function rowsOfGrants(ctx: MutationCtx, customerId: string, unseen: Set<string>): Promise<Row[]> {
+  const found: Row[] = [];
+  if (unseen.size === 0) return found;
+  let looked = 0;
+  for await (const row of ctx.db
+    .query("balances")
+    .withIndex("by_owner", (q) => q.eq("customerId", customerId))) {
+    if (row.grants.filter(({ id }) => unseen.delete(id)).length > 0) found.push(row);
+    looked++;
+    if (unseen.size === 0 || looked === MAX_ROWS) break;
+    if (looked % BATCH === 0 && !(await hasBudget(ctx))) break;
+  }
+  return found;
 }
 
 const rowKey = ({ featureId, entityId }: { featureId: string; entityId?: string }) =>

@@ -1,7 +1,7 @@
 /** What time alone does to a balance: starts, resets, rollovers and expiries, each at its instant. */
 import { atLeastZero, exact, nearest, smaller, total, ZERO, type Decimal } from "./amounts.js";
 import { MAX_AMOUNT } from "./arguments.js";
-import { copyOf, left, nextChangeAt, over, type Balance, type Grant } from "./balances.js";
+import { copyOf, left, nextChangeAt, over, rebase, type Balance, type Grant } from "./balances.js";
 import { burnOrder } from "./order.js";
 import { priceOfUsage } from "./prices.js";
 import { lastBoundary, monthsAfter, nextBoundary } from "./periods.js";
@@ -162,6 +162,7 @@ function reset(balance: Balance, grant: Grant, at: number, until: number, closed
   if (hasBegun) closePeriod(balance, grant, at, closed);
   if (hasBegun) rollOver(balance, grant, at);
   grant.used = grant.carry === true ? nearest(over(grant)) : 0;
+  rebase(grant, grant.used);
   const hasDebt = balance.grants.some((other) => other.carry === true && over(other).gt(0));
   // Where a period leaves no trace (nothing kept, nothing owed), one reset is the same as a hundred.
   const leavesATrace = grant.rollover !== undefined || grant.used !== 0 || hasDebt;

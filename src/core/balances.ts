@@ -33,6 +33,11 @@ export const grantValidator = v.object({
   granted: v.number(),
   /** Above `granted`: overage. Below 0: set above the grant by hand. */
   used: v.number(),
+  /**
+   * What of `used` no draw of this period took, where that is not 0: above 0 a debt that was carried in,
+   * below 0 what was set above the grant by hand. Giving back a draw stops there.
+   */
+  base: v.optional(v.number()),
   createdAt: v.number(),
   /** Absorbs every draw; `used` only counts. A boolean feature is such a grant. */
   unlimited: v.optional(v.literal(true)),
@@ -91,6 +96,11 @@ export const left = (grant: Grant): Decimal => atLeastZero(exact(grant.granted).
 export const over = (grant: Grant): Decimal =>
   grant.unlimited ? ZERO : atLeastZero(exact(grant.used).minus(grant.granted));
 
+export function rebase(grant: Grant, base: number): void {
+  if (base === 0) delete grant.base;
+  else grant.base = base;
+}
+
 export function isLive(grant: Grant, now: number): boolean {
   return (grant.startsAt ?? -Infinity) <= now && now < (grant.expiresAt ?? Infinity);
 }
@@ -113,6 +123,17 @@ export function nextChangeAt(balance: Balance): number | undefined {
   for (const limit of balance.limits ?? []) instants.push(limit.nextAt);
   const next = Math.min(...instants.filter((instant) => instant !== undefined));
   return next === Infinity ? undefined : next;
+}
+
+export function findGrant<Row extends Balance>(
+  rows: readonly Row[],
+  grantId: string,
+): { row: Row; grant: Grant } | undefined {
+  for (const row of rows) {
+    const grant = row.grants.find(({ id }) => id === grantId);
+    if (grant !== undefined) return { row, grant };
+  }
+  return undefined;
 }
 
 export function emptyBalance(featureId: string, entityId: string | undefined, now: number): Balance {

@@ -24,6 +24,8 @@ export const drawValidator = v.object({
   units: v.number(),
   /** When the amount would have lapsed anyway; giving back after that gives nothing. */
   until: v.optional(v.number()),
+  /** When it was drawn, where that makes a difference: in an earlier period than its event was recorded in. */
+  at: v.optional(v.number()),
 });
 export type Draw = Infer<typeof drawValidator>;
 

@@ -1,7 +1,7 @@
 /** Adding to what a customer has. */
 import { settleDebt } from "./advance.js";
 import { exact, larger, smaller, stored, total, ZERO, type Decimal } from "./amounts.js";
-import { copyOf, left, MAX_GRANTS, over, type Balance, type Grant } from "./balances.js";
+import { copyOf, left, MAX_GRANTS, over, rebase, type Balance, type Grant } from "./balances.js";
 import { shown, tallyError } from "./errors.js";
 import { burnOrder } from "./order.js";
 
@@ -35,7 +35,7 @@ export function topUp<Row extends Balance>(balance: Row, grant: Grant): { balanc
 
 /** Whether two grants differ in nothing but identity and amounts. */
 function haveEqualTerms(a: Grant, b: Grant): boolean {
-  const terms = ({ id: _id, createdAt: _createdAt, granted: _granted, used: _used, ...rest }: Grant) =>
+  const terms = ({ id: _id, createdAt: _at, granted: _granted, used: _used, base: _base, ...rest }: Grant) =>
     sorted(rest);
   return terms(a) === terms(b);
 }
@@ -99,6 +99,7 @@ export function setGrants<Row extends Balance>(
   if ("usage" in target) spread(chosen, exact(target.usage).minus(shownUsage), ({ used }) => exact(used));
   // What is owed is not what is left: raising what is left does not pay it.
   else spread(chosen, shownLeft.minus(target.remaining), (grant) => exact(grant.used).minus(over(grant)));
+  for (const grant of chosen) rebase(grant, Math.min(grant.used, Math.max(grant.base ?? 0, 0)));
   return next;
 }
 

@@ -88,12 +88,14 @@ const grantWith = (id: string): fc.Arbitrary<Grant> =>
       const { granted, startsAt, carry, overage, unlimited, rollover, reset } = fields;
       const parts = startsAt !== undefined ? 0 : (carry ?? overage) ? part : Math.min(part, 10);
       const share = Number(exact(granted).times(parts).div(10).round(9, 0));
+      const isRaised = raised === 0 && startsAt === undefined && !unlimited;
       const made = {
         id,
         source: "plan",
         ...fields,
         granted: unlimited ? 0 : granted,
-        used: raised === 0 && startsAt === undefined && !unlimited ? -5 : share,
+        used: isRaised ? -5 : share,
+        base: isRaised ? -5 : undefined,
         rollover: reset === undefined ? undefined : rollover,
       };
       return Object.fromEntries(

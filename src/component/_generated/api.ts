@@ -24,6 +24,7 @@ import type * as refunds from "../refunds.js";
 import type * as removal from "../removal.js";
 import type * as reservations from "../reservations.js";
 import type * as resets from "../resets.js";
+import type * as returns from "../returns.js";
 import type * as rows from "../rows.js";
 import type * as subscriptions from "../subscriptions.js";
 import type * as topUps from "../topUps.js";
@@ -55,6 +56,7 @@ const fullApi: ApiFromModules<{
   removal: typeof removal;
   reservations: typeof reservations;
   resets: typeof resets;
+  returns: typeof returns;
   rows: typeof rows;
   subscriptions: typeof subscriptions;
   topUps: typeof topUps;

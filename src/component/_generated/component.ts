@@ -638,6 +638,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           customerId: string;
           draws: Array<{
             amount: number;
+            at?: number;
             grantId: string;
             units: number;
             until?: number;
@@ -679,6 +680,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             customerId: string;
             draws: Array<{
               amount: number;
+              at?: number;
               grantId: string;
               units: number;
               until?: number;
@@ -1041,66 +1043,53 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       confirm: FunctionReference<
         "mutation",
         "internal",
+        { customerId: string; reservationId: string; total?: number },
         {
-          customerId: string;
-          pools?: Array<{
-            cost?: { creditAmount: number; featureAmount: number };
-            featureId: string;
-            perEntity?: boolean;
-          }>;
-          reservationId: string;
-          total?: number;
-        },
-        | {
-            kind: "settled";
-            settled: {
-              applied: number;
-              balance: {
-                balance: number;
-                breakdown: Array<{
-                  entityId?: string;
-                  expiresAt?: number;
-                  featureId: string;
-                  grantId: string;
-                  granted: number;
-                  interval?:
-                    | "minute"
-                    | "hour"
-                    | "day"
-                    | "week"
-                    | "month"
-                    | "quarter"
-                    | "semi_annual"
-                    | "year";
-                  intervalCount?: number;
-                  nextResetAt?: number;
-                  overage: number;
-                  planId?: string;
-                  remaining: number;
-                  rollover?: true;
-                  unlimited: boolean;
-                  usage: number;
-                }>;
-                granted: number;
-                nextResetAt: number | null;
-                overageAllowed: boolean;
-                remaining: number;
-                unlimited: boolean;
-                usage: number;
-              } | null;
+          applied: number;
+          balance: {
+            balance: number;
+            breakdown: Array<{
               entityId?: string;
-              eventId: string;
+              expiresAt?: number;
               featureId: string;
-              lapsed: number;
-              late: boolean;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
               remaining: number;
-              replayed: boolean;
-              uncovered: number;
+              rollover?: true;
               unlimited: boolean;
-              value: number;
-            };
-          }
-        | { featureId: string; kind: "late" },
+              usage: number;
+            }>;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          } | null;
+          entityId?: string;
+          eventId: string;
+          featureId: string;
+          lapsed: number;
+          late: boolean;
+          remaining: number;
+          replayed: boolean;
+          uncovered: number;
+          unlimited: boolean;
+          value: number;
+        },
         Name
       >;
       extend: FunctionReference<
@@ -1161,6 +1150,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           }
         | {
             expiresAt: number;
+            isShortened: boolean;
             kind: "held";
             reservationId: string;
             value: number;
@@ -1249,13 +1239,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           customerId: string;
-          entityId?: string;
-          pools: Array<{
-            cost?: { creditAmount: number; featureAmount: number };
-            featureId: string;
-            perEntity?: boolean;
+          holds: Array<{
+            entityId?: string;
+            pools: Array<{
+              cost?: { creditAmount: number; featureAmount: number };
+              featureId: string;
+              perEntity?: boolean;
+            }>;
+            properties?: Record<string, string | number | boolean | null>;
+            reservationId?: string;
+            ttlMs: number;
+            units: number;
           }>;
-          properties?: Record<string, string | number | boolean | null>;
           provision?: {
             email?: string;
             name?: string;
@@ -1341,9 +1336,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               version: string;
             }>;
           };
-          reservationId?: string;
-          ttlMs: number;
-          units: number;
         },
         | { kind: "unknown_customer" }
         | {
@@ -1394,11 +1386,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             kind: "refused";
           }
         | {
-            expiresAt: number;
+            holds: Array<{
+              expiresAt: number;
+              replayed: boolean;
+              reservationId: string;
+              value: number;
+            }>;
             kind: "held";
-            replayed: boolean;
-            reservationId: string;
-            value: number;
           },
         Name
       >;
