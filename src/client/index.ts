@@ -1,6 +1,7 @@
 export type { Item, Plan } from "../core/terms.js";
 export { defineCatalog, Catalog, type CatalogIds, type Feature } from "../core/catalog.js";
 export {
+  billingControls,
   feature,
   featureItem,
   item,
@@ -8,6 +9,7 @@ export {
   pricedFeatureItem,
   priceItem,
   product,
+  type BillingControlsDefinition,
   type FeatureDefinition,
   type ItemDefinition,
   type PlanDefinition,

@@ -1,7 +1,8 @@
 import { v } from "convex/values";
 import { advanceAll } from "../core/advance.js";
 import { emptyBalance } from "../core/balances.js";
-import { changeControls, controlChangeValidator } from "../core/controls.js";
+import { changeControls } from "../core/controls.js";
+import { controlChangeValidator } from "../core/controlTerms.js";
 import { mutation } from "./_generated/server.js";
 import { openCustomer, provisionValidator } from "./customers.js";
 import { loadRow, saveRows, type Row } from "./rows.js";

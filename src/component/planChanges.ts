@@ -1,8 +1,8 @@
 /** Carries a change of plan into the balances: now, or at an instant that is written into them now. */
 import type { Item, Plan } from "../core/terms.js";
-import { emptyBalance, type Grant } from "../core/balances.js";
+import { emptyBalance } from "../core/balances.js";
 import { advanceAll } from "../core/advance.js";
-import { changeGrants, grantOf, resumeGrants, scheduleGrants } from "../core/plans.js";
+import { changeGrants, controlOf, grantOf, resumeGrants, scheduleGrants } from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 import type { IdSource } from "./ids.js";
@@ -47,34 +47,33 @@ export async function transition(
   const subscriptionId = incoming === null ? null : ids.next("s");
   const endingSources = new Set(ending.map((held) => held.subscriptionId));
   const droppedSources = new Set(dropping.map((held) => held.subscriptionId));
-  const grantFor = (item: Item): Grant | null =>
-    incoming === null || subscriptionId === null
-      ? null
-      : {
-          ...grantOf(incoming.plan, item, {
-            ...incoming,
-            source: subscriptionId,
-            now,
-            startsAt: at,
-            endsAt: incoming.trialEndsAt,
-            nextGrantId: () => ids.next("g"),
-          }),
-          ...(at > now && ending[0] !== undefined && { inherits: ending[0].subscriptionId }),
-        };
+  const start = {
+    ...incoming,
+    source: subscriptionId ?? "",
+    anchor: incoming?.anchor ?? at,
+    now,
+    startsAt: at,
+    endsAt: incoming?.trialEndsAt,
+    nextGrantId: () => ids.next("g"),
+  };
+  const heirOf = at > now && ending[0] !== undefined ? { inherits: ending[0].subscriptionId } : {};
   const terms = await Promise.all([...ending, ...dropping].map((held) => termsOf(ctx, held)));
-  await changeRows(ctx, { ...change, terms, plan: incoming?.plan ?? null }, (row, items, isNow, marks) => {
-    const starting = items.flatMap((item) => grantFor(item) ?? []).map((grant) => ({ ...grant, ...marks }));
+  const plan = incoming?.plan ?? null;
+  await changeRows(ctx, { ...change, terms, plan }, (row, { items, isOwn, marks }, isNow) => {
+    const starting =
+      plan === null ? [] : items.map((item) => ({ ...grantOf(plan, item, start), ...heirOf, ...marks }));
+    const control = plan === null || !isOwn ? undefined : controlOf(plan, row.featureId, start);
     if (!isNow) {
-      const scheduled = { ending: endingSources, dropping: droppedSources, starting, at };
+      const scheduled = { ending: endingSources, dropping: droppedSources, starting, control, at };
       return { balance: scheduleGrants(row, scheduled), closed: [] };
     }
-    const consumable = itemsOf([...terms, ...(incoming ? [incoming.plan] : [])], row.featureId)[0]
-      ?.consumable;
+    const [item] = itemsOf([...terms, ...(plan === null ? [] : [plan])], row.featureId);
     return changeGrants(row, {
       ending: new Set([...endingSources, ...droppedSources]),
       incoming: starting,
-      keepsUsage: consumable === false || change.keepsUsage,
-      keepsBalance: consumable !== false && change.keepsBalance,
+      control,
+      keepsUsage: item?.consumable === false || change.keepsUsage,
+      keepsBalance: item?.consumable !== false && change.keepsBalance,
       now: row.advancedAt,
       nextGrantId: () => ids.next("g"),
     });
@@ -120,14 +119,17 @@ interface RowsToChange {
   now: number;
 }
 
-type RowChange = (
-  row: Row,
-  incoming: readonly Item[],
-  isNow: boolean,
-  marks?: { perEntity: true },
-) => ReturnType<typeof changeGrants<Row>>;
+/** What of the plan comes into one row. */
+interface Arriving {
+  items: readonly Item[];
+  /** It is the row of whoever has the plan, whose controls count there; not that of each of his entities. */
+  isOwn: boolean;
+  marks: { perEntity?: true };
+}
 
-/** Changes each row that any of the terms grant: the owner's, and (of items per entity) each entity's. */
+type RowChange = (row: Row, arriving: Arriving, isNow: boolean) => ReturnType<typeof changeGrants<Row>>;
+
+/** Changes each row that any of the terms grant or control: the owner's, and (of items per entity) each entity's. */
 async function changeRows(
   ctx: MutationCtx,
   { customerId, entityId, terms, plan, at, now }: RowsToChange,
@@ -137,34 +139,37 @@ async function changeRows(
   const items = plans.flatMap((each) => each.items);
   const isPerEntity = entityId === undefined && items.some((item) => item.entityFeatureId !== undefined);
   const entities = isPerEntity ? await entitiesOf(ctx, customerId) : [];
-  for (const featureId of new Set(items.map((item) => item.featureId))) {
+  const controls = plans.flatMap((each) => each.controls ?? []);
+  for (const featureId of new Set([...items, ...controls].map((each) => each.featureId))) {
     const arriving = plan === null ? [] : itemsOf([plan], featureId);
     // What a plan of one entity's own gives to each entity, it gives to that one.
     const own =
       entityId === undefined ? arriving.filter((item) => item.entityFeatureId === undefined) : arriving;
-    await changeRow(ctx, { customerId, featureId, owner: entityId, at, now }, own, change);
+    const place = { customerId, featureId, at, now };
+    await changeRow(ctx, { ...place, owner: entityId }, { items: own, isOwn: true, marks: {} }, change);
     for (const entity of entities) {
       const isGiven = (item: Item) => item.entityFeatureId === entity.featureId;
       if (!itemsOf(plans, featureId).some(isGiven)) continue;
-      const place = { customerId, featureId, owner: entity.entityId, at, now };
-      const perEntity: RowChange = (row, given, isNow) => change(row, given, isNow, { perEntity: true });
-      await changeRow(ctx, place, arriving.filter(isGiven), perEntity);
+      const given = { items: arriving.filter(isGiven), isOwn: false, marks: { perEntity: true as const } };
+      await changeRow(ctx, { ...place, owner: entity.entityId }, given, change);
     }
   }
 }
 
+/** A row that is not there is begun with whatever the change puts into it. */
 async function changeRow(
   ctx: MutationCtx,
   place: { customerId: string; featureId: string; owner: string | undefined; at: number; now: number },
-  incoming: readonly Item[],
+  arriving: Arriving,
   change: RowChange,
 ): Promise<void> {
   const { customerId, featureId, owner, at, now } = place;
   const stored = await loadRow(ctx, customerId, featureId, owner);
-  if (stored === null && incoming.length === 0) return;
   const { rows, closed } = advanceAll<Row>([stored ?? emptyBalance(featureId, owner, now)], now);
   for (const row of rows) {
-    const changed = change(row, incoming, at <= now);
+    const changed = change(row, arriving, at <= now);
+    const { grants, controls } = changed.balance;
+    if (stored === null && grants.length === 0 && controls === undefined) continue;
     await saveRows(ctx, customerId, [changed.balance], [...closed, ...changed.closed]);
   }
 }

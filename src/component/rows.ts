@@ -1,5 +1,6 @@
 import type { ClosedPeriod } from "../core/advance.js";
 import { nextChangeAt, type Balance } from "../core/balances.js";
+import { limitsSpending } from "../core/controls.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import type { Scope } from "../core/order.js";
 import type { Id } from "./_generated/dataModel.js";
@@ -25,8 +26,8 @@ export async function loadRows(ctx: QueryCtx, customerId: string, scope: Omit<Sc
       );
       // A customer's spend limit spans what all of his entities owe.
       const isShared =
-        scope.entityId !== undefined && shared?.overage?.max !== undefined && own?.overage === undefined;
-      return isShared ? await loadAllRows(ctx, customerId, featureId) : [shared, own];
+        shared !== null && limitsSpending(shared) && own?.controls?.own?.spendLimit === undefined;
+      return isShared ? [shared, ...(await loadEntityRows(ctx, customerId, featureId))] : [shared, own];
     }),
   );
   return loaded.flat().filter((row) => row !== null);
@@ -46,6 +47,15 @@ export async function loadRow(
     .unique();
 }
 
+async function loadEntityRows(ctx: QueryCtx, customerId: string, featureId: string): Promise<Row[]> {
+  return await ctx.db
+    .query("balances")
+    .withIndex("by_owner", (q) =>
+      q.eq("customerId", customerId).eq("featureId", featureId).gt("entityId", undefined),
+    )
+    .take(MAX_ENTITIES);
+}
+
 async function loadAllRows(ctx: QueryCtx, customerId: string, featureId: string): Promise<Row[]> {
   return await ctx.db
     .query("balances")
@@ -61,8 +71,8 @@ export async function saveRows(
   closed: readonly ClosedPeriod[],
 ): Promise<void> {
   for (const row of rows) {
-    const { _id, featureId, entityId, grants, limits, overage, advancedAt } = row;
-    const changing = { grants, limits, overage, advancedAt, nextChangeAt: nextChangeAt(row) };
+    const { _id, featureId, entityId, grants, limits, overage, controls, advancedAt } = row;
+    const changing = { grants, limits, overage, controls, advancedAt, nextChangeAt: nextChangeAt(row) };
     if (_id === undefined) {
       await ctx.db.insert("balances", { customerId, featureId, entityId, ...changing });
     } else {

@@ -1,7 +1,17 @@
 /** What time alone does to a balance: starts, resets, rollovers and expiries, each at its instant. */
 import { atLeastZero, exact, nearest, smaller, total, ZERO, type Decimal } from "./amounts.js";
 import { MAX_AMOUNT } from "./arguments.js";
-import { copyOf, left, nextChangeAt, over, rebase, type Balance, type Grant } from "./balances.js";
+import {
+  copyOf,
+  left,
+  nextChangeAt,
+  nextTurnAt,
+  over,
+  rebase,
+  type Balance,
+  type Grant,
+} from "./balances.js";
+import { rollLimits, turnControls } from "./controls.js";
 import { burnOrder } from "./order.js";
 import { priceOfUsage } from "./prices.js";
 import { lastBoundary, monthsAfter, nextBoundary } from "./periods.js";
@@ -37,20 +47,17 @@ export function advance<Row extends Balance>(
   const next = copyOf(balance);
   const closed: ClosedPeriod[] = [];
   for (;;) {
-    const at = nextBoundaryOf(next);
+    const at = nextTurnAt(next);
     if (at > until) break;
     next.advancedAt = Math.max(at, next.advancedAt);
     expire(next, at, closed);
     for (const grant of [...next.grants]) {
       if (grant.reset !== undefined && grant.reset.nextAt <= at) reset(next, grant, at, until, closed);
     }
+    turnControls(next, at);
     settleDebt(next, at);
   }
-  for (const limit of next.limits ?? []) {
-    if (limit.nextAt > until) continue;
-    limit.used = 0;
-    limit.nextAt = nextBoundary(limit, until);
-  }
+  rollLimits(next, until);
   next.advancedAt = until;
   return { balance: next, closed };
 }
@@ -67,15 +74,6 @@ export function advanceAll<Row extends Balance>(
     closed: advanced.flatMap(({ closed }) => closed),
     now: at,
   };
-}
-
-function nextBoundaryOf(balance: Balance): number {
-  const instants = balance.grants.flatMap((grant) => [
-    grant.reset?.nextAt,
-    grant.expiresAt,
-    (grant.startsAt ?? 0) > balance.advancedAt ? grant.startsAt : undefined,
-  ]);
-  return Math.min(...instants.filter((instant) => instant !== undefined), Infinity);
 }
 
 function expire(balance: Balance, at: number, closed: ClosedPeriod[]): void {
@@ -189,6 +187,7 @@ function rollOver(balance: Balance, grant: Grant, at: number): void {
       rolledFrom: grant.id,
       ...(grant.perEntity && { perEntity: grant.perEntity }),
       ...(expiresAt !== undefined && { expiresAt }),
+      ...(grant.suspendedAt !== undefined && { suspendedAt: grant.suspendedAt }),
     });
   }
   capRollovers(balance, grant);

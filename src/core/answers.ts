@@ -2,7 +2,8 @@
 import { v, type Infer, type ObjectType } from "convex/values";
 import { nearest, exact, total, unitsFor, type Decimal } from "./amounts.js";
 import { left, over, type Balance, type Grant } from "./balances.js";
-import { askedFeature, decide, governingRow, refusalValidator, type Ask } from "./draws.js";
+import { governingRow } from "./controls.js";
+import { askedFeature, decide, refusalValidator, type Ask } from "./draws.js";
 import { burnOrder, type Entry, type Scope } from "./order.js";
 import { intervalValidator } from "./periods.js";
 
@@ -94,7 +95,7 @@ function inAskedUnits(entries: readonly Entry[], amountOf: (grant: Grant) => Dec
 }
 
 function allowsOverage(rows: readonly Balance[], { grant, row }: Entry, entityId?: string): boolean {
-  const control = governingRow(rows, row.featureId, entityId, "overage")?.overage;
+  const control = governingRow(rows, row.featureId, entityId, "allowed")?.overage;
   return control?.allowed ?? grant.overage !== undefined;
 }
 

@@ -4,6 +4,7 @@
  */
 import { v, type Infer, type ObjectType } from "convex/values";
 import { atLeastZero, exact, ZERO, type Decimal } from "./amounts.js";
+import { controlsValidator, spendLimitValidator } from "./controlTerms.js";
 import { intervalValidator } from "./periods.js";
 import { usagePriceValidator } from "./prices.js";
 
@@ -45,6 +46,8 @@ export const grantValidator = v.object({
   startsAt: v.optional(v.number()),
   /** From this instant on it is gone. Voiding a grant sets it to now. */
   expiresAt: v.optional(v.number()),
+  /** From this instant on it pays for nothing, until its plan is paid; its time goes on. */
+  suspendedAt: v.optional(v.number()),
   /** Lower burns first; 0 when absent. */
   priority: v.optional(v.number()),
   addOn: v.optional(v.literal(true)),
@@ -66,7 +69,8 @@ export type Grant = Infer<typeof grantValidator>;
 
 /** A cap on use with a counter of its own, on the row of the feature (and level) that it caps. */
 export const limitValidator = v.object({
-  max: v.number(),
+  /** Absent of a plan's that is over: it counts on, should it come back in the same period. */
+  max: v.optional(v.number()),
   used: v.number(),
   ...recurrenceFields,
   nextAt: v.number(),
@@ -79,9 +83,17 @@ export const balanceFields = {
   entityId: v.optional(v.string()),
   /** May be empty: a row can exist for its limits alone. */
   grants: v.array(grantValidator),
+  /** The usage limits in force. */
   limits: v.optional(v.array(limitValidator)),
-  /** The customer's, entity's or plan's control of overage; `max` is the spend limit, in units. */
-  overage: v.optional(v.object({ allowed: v.optional(v.boolean()), max: v.optional(v.number()) })),
+  /** The control of overage in force; `max` is the spend limit, null if there is to be none. */
+  overage: v.optional(
+    v.object({
+      allowed: v.optional(v.boolean()),
+      max: v.optional(v.union(spendLimitValidator, v.null())),
+    }),
+  ),
+  /** From which both follow, where there are any. */
+  controls: v.optional(controlsValidator),
   /** Every boundary up to here has been applied; the balance is never read as of an earlier instant. */
   advancedAt: v.number(),
 };
@@ -101,8 +113,17 @@ export function rebase(grant: Grant, base: number): void {
   else grant.base = base;
 }
 
+/** Whether it has begun and is not over. */
+export function isCurrent(
+  { startsAt, expiresAt }: Pick<Grant, "startsAt" | "expiresAt">,
+  now: number,
+): boolean {
+  return (startsAt ?? -Infinity) <= now && now < (expiresAt ?? Infinity);
+}
+
+/** Whether it can pay. */
 export function isLive(grant: Grant, now: number): boolean {
-  return (grant.startsAt ?? -Infinity) <= now && now < (grant.expiresAt ?? Infinity);
+  return isCurrent(grant, now) && now < (grant.suspendedAt ?? Infinity);
 }
 
 /** When what is drawn from a grant next will have lapsed anyway; undefined if never: a debt that is carried outlives the reset. */
@@ -115,13 +136,7 @@ export function lapsesAt(grant: Grant): number | undefined {
 
 /** The next instant at which time alone changes the balance; undefined if none. */
 export function nextChangeAt(balance: Balance): number | undefined {
-  const instants = balance.grants.flatMap((grant) => [
-    grant.reset?.nextAt,
-    grant.expiresAt,
-    (grant.startsAt ?? 0) > balance.advancedAt ? grant.startsAt : undefined,
-  ]);
-  for (const limit of balance.limits ?? []) instants.push(limit.nextAt);
-  const next = Math.min(...instants.filter((instant) => instant !== undefined));
+  const next = Math.min(nextTurnAt(balance), ...(balance.limits ?? []).map(({ nextAt }) => nextAt));
   return next === Infinity ? undefined : next;
 }
 
@@ -134,6 +149,22 @@ export function findGrant<Row extends Balance>(
     if (grant !== undefined) return { row, grant };
   }
   return undefined;
+}
+
+/** The next instant at which a grant or a plan's control begins, resets, stops or ends; Infinity if none. */
+export function nextTurnAt({ grants, controls, advancedAt }: Balance): number {
+  const instants = [
+    ...grants.flatMap(({ reset, startsAt, expiresAt, suspendedAt }) => [
+      reset?.nextAt,
+      expiresAt,
+      ...[startsAt, suspendedAt].filter((instant = 0) => instant > advancedAt),
+    ]),
+    ...(controls?.plans ?? []).flatMap(({ startsAt, expiresAt }) => [
+      expiresAt,
+      ...[startsAt].filter((instant = 0) => instant > advancedAt),
+    ]),
+  ];
+  return Math.min(...instants.filter((instant) => instant !== undefined), Infinity);
 }
 
 export function emptyBalance(featureId: string, entityId: string | undefined, now: number): Balance {

@@ -125,11 +125,14 @@ export class Catalog<Ids extends CatalogIds = CatalogIds> {
     return [...this.plans.values()].filter((plan) => plan.autoEnable && !plan.archived);
   }
 
-  /** The default plans with only those items that `features` are paid from. */
+  /** The default plans with only what they say of `features`. */
   defaultsFor(features: readonly string[]): Plan[] {
+    const concerns = ({ featureId }: { featureId: string }) => features.includes(featureId);
     return this.defaultPlans().flatMap((plan) => {
-      const items = plan.items.filter(({ featureId }) => features.includes(featureId));
-      return items.length === 0 ? [] : [{ ...plan, items }];
+      const items = plan.items.filter(concerns);
+      const controls = plan.controls?.filter(concerns);
+      if (items.length === 0) return [];
+      return [{ ...plan, items, ...(controls && { controls }) }];
     });
   }
 }

@@ -1,61 +1,147 @@
-/** A customer's or entity's own limits on a feature, as they stand in its balance. */
-import { v, type Infer } from "convex/values";
-import { exact, nearest, total } from "./amounts.js";
+/** Limits of use beside the amounts themselves: entity over customer over plan, for each feature and kind of control. */
+import { exact, total, type Decimal } from "./amounts.js";
 import { PLACES } from "./arguments.js";
-import { copyOf, isLive, type Balance, type Limit } from "./balances.js";
-import { nextBoundary } from "./periods.js";
+import { copyOf, isCurrent, type Balance, type Grant, type Limit } from "./balances.js";
+import type { ControlChange, HeldControl, SpendLimit, UsageLimit } from "./controlTerms.js";
+import type { Scope } from "./order.js";
+import { lastBoundary, nextBoundary } from "./periods.js";
 
-export const usageLimitValidator = v.object({
-  /** Units (credits, of a credit system) that can be used in each interval. */
-  max: v.number(),
-  interval: v.union(v.literal("day"), v.literal("week"), v.literal("month"), v.literal("year")),
-  /** Counted from the start of the plan's periods, or of the calendar's; the plan's, unless told. */
-  anchor: v.optional(v.union(v.literal("billing_cycle"), v.literal("utc"))),
-});
-export type UsageLimit = Infer<typeof usageLimitValidator>;
+type Controls = NonNullable<Balance["controls"]>;
 
-/** What changes; null takes a control away, and absent leaves it. */
-export const controlChangeValidator = v.object({
-  usageLimits: v.optional(v.union(v.array(usageLimitValidator), v.null())),
-  /** The most overage, in units, or as a percentage of what the customer's own plan includes. */
-  spendLimit: v.optional(v.union(v.number(), v.object({ percent: v.number() }), v.null())),
-  /** Whether use may go beyond what is granted, whatever the plan says. */
-  overageAllowed: v.optional(v.union(v.boolean(), v.null())),
-});
-export type ControlChange = Infer<typeof controlChangeValidator>;
-
-/** Changes the controls of a balance that is advanced to `now`. A limit that stays keeps its count. */
+/** Changes a balance's own controls, at `now`, to which it is advanced. A limit that stays keeps its count. */
 export function changeControls<Row extends Balance>(balance: Row, change: ControlChange, now: number): Row {
+  const before = balance.controls?.own;
+  const {
+    usageLimits = before?.usageLimits,
+    spendLimit = before?.spendLimit,
+    overageAllowed = before?.overageAllowed,
+  } = change;
+  const own = {
+    ...(usageLimits != null && { usageLimits }),
+    ...(spendLimit != null && { spendLimit }),
+    ...(overageAllowed != null && { overageAllowed }),
+  };
   const next = copyOf(balance);
-  if (change.usageLimits !== undefined) {
-    const limits = change.usageLimits?.map((limit) => limitOf(next, limit, now));
-    if (limits === undefined) delete next.limits;
-    else next.limits = limits;
-  }
-  const overage = { ...next.overage };
-  if (change.overageAllowed !== undefined) overage.allowed = change.overageAllowed ?? undefined;
-  if (change.spendLimit !== undefined) overage.max = spendLimitOf(next, change.spendLimit, now);
-  if (overage.allowed === undefined && overage.max === undefined) delete next.overage;
-  else next.overage = overage;
+  setControls(next, { ...balance.controls, own }, now);
   return next;
 }
 
-/** Limits that follow the plan's periods begin anew where those do. */
-export function anchorLimits(balance: Balance, anchor: number, now: number): void {
-  for (const limit of balance.limits ?? []) {
-    if (Object.values(CALENDAR).includes(limit.anchor)) continue;
-    Object.assign(limit, { anchor, used: 0, nextAt: nextBoundary({ ...limit, anchor }, now) });
-  }
+/** Changes what plans say, at `now`; a balance of which none says anything stays as it is. */
+export function changePlanControls<Row extends Balance>(
+  balance: Row,
+  change: (plans: readonly HeldControl[]) => HeldControl[],
+  now: number,
+): Row {
+  const before = balance.controls?.plans ?? [];
+  const plans = change(before);
+  if (before.length === 0 && plans.length === 0) return balance;
+  const next = copyOf(balance);
+  setControls(next, { ...balance.controls, plans }, now);
+  return next;
 }
 
-function limitOf(balance: Balance, { max, interval, anchor }: UsageLimit, now: number): Limit {
-  const recurrence = {
-    interval,
-    count: 1,
-    anchor: anchorOf(balance, interval, anchor ?? "billing_cycle", now),
+/** What time does at `at`: plans' controls end with their plans, and others begin. */
+export function turnControls(balance: Balance, at: number): void {
+  const { controls } = balance;
+  if (controls?.plans === undefined) return;
+  const plans = controls.plans.filter(({ expiresAt = Infinity }) => expiresAt > at);
+  setControls(balance, { ...controls, plans }, at);
+}
+
+function setControls(balance: Balance, { own = {}, plans = [] }: Controls, at: number): void {
+  const controls = {
+    ...(Object.keys(own).length > 0 && { own }),
+    ...(plans.length > 0 && { plans }),
   };
-  const counted = balance.limits?.find((each) => each.interval === interval && each.count === 1);
-  return { max, used: counted?.used ?? 0, ...recurrence, nextAt: nextBoundary(recurrence, now) };
+  if (Object.keys(controls).length === 0) delete balance.controls;
+  else balance.controls = controls;
+  resolveLimits(balance, at);
+  resolveOverage(balance, at);
+}
+
+function resolveLimits(balance: Balance, at: number): void {
+  rollLimits(balance, at);
+  const counted = balance.limits ?? [];
+  const wanted = limitsWanted(balance, at);
+  const cycle = cycleOf(balance.grants, at);
+  const limits = (wanted ?? []).map((limit) => limitOf(limit, counted, cycle, at));
+  const isIdle = ({ interval, used }: Limit) =>
+    used > 0 && !limits.some((limit) => limit.interval === interval);
+  const isOwn = balance.controls?.own?.usageLimits !== undefined;
+  // Leaving a plan and coming back must not be a way to count from nothing.
+  const idle = isOwn ? [] : counted.filter(isIdle).map(({ max: _, ...rest }) => rest);
+  if (wanted === undefined && idle.length === 0) delete balance.limits;
+  else balance.limits = [...limits, ...idle];
+}
+
+function resolveOverage(balance: Balance, at: number): void {
+  const { own = {} } = balance.controls ?? {};
+  const plans = plansAt(balance, at);
+  const says = plans.flatMap(({ overageAllowed }) => overageAllowed ?? []);
+  const allowed = own.overageAllowed ?? (says.length === 0 ? undefined : !says.includes(false));
+  const max = own.spendLimit === "none" ? null : (own.spendLimit ?? strictestSpend(balance, plans, at));
+  delete balance.overage;
+  if (allowed === undefined && max === undefined) return;
+  balance.overage = { ...(allowed !== undefined && { allowed }), ...(max !== undefined && { max }) };
+}
+
+const plansAt = ({ controls }: Balance, at: number): HeldControl[] =>
+  (controls?.plans ?? []).filter((plan) => isCurrent(plan, at));
+
+/** The usage limits to be in force: those of the balance itself, else the strictest of its plans'. */
+function limitsWanted(balance: Balance, at: number): readonly UsageLimit[] | undefined {
+  const limits = plansAt(balance, at).flatMap(({ usageLimit }) => usageLimit ?? []);
+  const [first, ...others] = limits;
+  const own = balance.controls?.own?.usageLimits;
+  if (own !== undefined || first === undefined) return own;
+  return [
+    others.reduce((strictest, limit) => (isStricterLimit(limit, strictest) ? limit : strictest), first),
+  ];
+}
+
+const DAYS: Record<UsageLimit["interval"], number> = { day: 1, week: 7, month: 30, year: 365 };
+
+/** The lower rate per day is the stricter limit; of two alike the calendar's, which no plan change begins anew. Autumn's rule. */
+function isStricterLimit(a: UsageLimit, b: UsageLimit): boolean {
+  const [rateOfA, rateOfB] = [exact(a.max).times(DAYS[b.interval]), exact(b.max).times(DAYS[a.interval])];
+  return rateOfA.eq(rateOfB) ? a.anchor === "utc" && b.anchor !== "utc" : rateOfA.lt(rateOfB);
+}
+
+function strictestSpend(balance: Balance, plans: readonly HeldControl[], at: number): SpendLimit | undefined {
+  const limits = plans.flatMap(({ spendLimit }) => spendLimit ?? []);
+  const units = (limit: SpendLimit) => spendUnits(limit, balance.grants, at);
+  const [first, ...others] = limits;
+  return first === undefined
+    ? undefined
+    : others.reduce(
+        (strictest, limit) => (isLess(units(limit), units(strictest)) ? limit : strictest),
+        first,
+      );
+}
+
+/** Undefined is without end. */
+const isLess = (a: Decimal | undefined, b: Decimal | undefined): boolean =>
+  a !== undefined && (b === undefined || a.lt(b));
+
+/** A percentage is of what the main plans grant each period; of nothing, it is no limit. */
+function spendUnits(limit: SpendLimit, grants: readonly Grant[], now: number): Decimal | undefined {
+  if (typeof limit === "number") return exact(limit);
+  const included = grants.filter(
+    (grant) => grant.planId !== undefined && isMain(grant, now) && grant.prepaid !== true,
+  );
+  const sum = total(included.map(({ granted }) => exact(granted)));
+  return sum.eq(0) ? undefined : sum.times(limit.percent).div(100).round(PLACES, 0);
+}
+
+const isMain = (grant: Grant, now: number): boolean =>
+  grant.reset !== undefined && isCurrent(grant, now) && grant.addOn !== true;
+
+/** Where the periods of the main plan are counted from: of the one that has lasted longest, so that another's change moves nothing. */
+function cycleOf(grants: readonly Grant[], now: number): number | undefined {
+  const main = grants.filter((grant) => isMain(grant, now));
+  const ofPlans = main.filter(({ planId }) => planId !== undefined);
+  const anchors = (ofPlans.length > 0 ? ofPlans : main).flatMap(({ reset }) => reset?.anchor ?? []);
+  return anchors.length === 0 ? undefined : Math.min(...anchors);
 }
 
 /** Weeks begin on Monday, months and years on their first day. */
@@ -66,28 +152,138 @@ const CALENDAR: Record<UsageLimit["interval"], number> = {
   year: 0,
 };
 
-function anchorOf(
-  balance: Balance,
-  interval: UsageLimit["interval"],
-  anchor: "billing_cycle" | "utc",
-  now: number,
-): number {
-  const main = balance.grants.find((grant) => grant.reset && isLive(grant, now) && grant.addOn !== true);
-  return anchor === "utc" || main?.reset === undefined ? CALENDAR[interval] : main.reset.anchor;
+function limitOf(
+  { max, interval, anchor }: UsageLimit,
+  counted: readonly Limit[],
+  cycle: number | undefined,
+  at: number,
+): Limit {
+  const start = anchor === "utc" ? undefined : cycle;
+  const recurrence = { interval, count: 1, anchor: start ?? CALENDAR[interval] };
+  const before = counted.find((each) => each.interval === interval && each.count === 1);
+  return { max, used: before?.used ?? 0, ...recurrence, nextAt: nextBoundary(recurrence, at) };
 }
 
-/** A percentage is of what the main plans grant each period; of nothing, it is no limit. */
-function spendLimitOf(balance: Balance, limit: ControlChange["spendLimit"], now: number): number | undefined {
-  if (limit === null || limit === undefined) return undefined;
-  if (typeof limit === "number") return limit;
-  const included = balance.grants.filter(
-    (grant) =>
-      grant.planId !== undefined &&
-      grant.reset !== undefined &&
-      isLive(grant, now) &&
-      grant.addOn !== true &&
-      grant.prepaid !== true,
-  );
-  const sum = total(included.map(({ granted }) => exact(granted)));
-  return sum.eq(0) ? undefined : nearest(sum.times(limit.percent).div(100).round(PLACES, 0));
+/** Limits whose period is over count anew; what only counted on is forgotten. */
+export function rollLimits(balance: Balance, until: number): void {
+  const { limits } = balance;
+  if (limits === undefined) return;
+  const kept = limits.filter(({ max, nextAt }) => max !== undefined || nextAt > until);
+  for (const limit of kept) {
+    if (limit.nextAt <= until) Object.assign(limit, { used: 0, nextAt: nextBoundary(limit, until) });
+  }
+  if (kept.length === 0 && limits.length > 0) delete balance.limits;
+  else balance.limits = kept;
 }
+
+/** Limits that follow the plan's periods begin anew where those do. */
+export function anchorLimits(balance: Balance, anchor: number, now: number): void {
+  for (const limit of balance.limits ?? []) {
+    if (Object.values(CALENDAR).includes(limit.anchor)) continue;
+    Object.assign(limit, { anchor, used: 0, nextAt: nextBoundary({ ...limit, anchor }, now) });
+  }
+}
+
+/**
+ * Lets limits follow the periods of what pays in `scope`, where that is not in their own row: credits,
+ * or what the customer has for his entity. Where those periods began anew within a limit's, so does it.
+ */
+export function alignLimits(rows: readonly Balance[], { pools, now }: Scope): void {
+  for (const row of rows) {
+    const place = pools.findIndex(({ featureId }) => featureId === row.featureId);
+    if (row.limits === undefined || row.controls === undefined || place === -1) continue;
+    const payers = place === 0 ? pools : pools.slice(place, place + 1);
+    const cycle = payingCycle(rows, row, payers, now);
+    const wanted = limitsWanted(row, now) ?? [];
+    for (const [index, limit] of row.limits.entries()) {
+      const follows = wanted[index] !== undefined && wanted[index].anchor !== "utc";
+      if (cycle === undefined || limit.anchor === cycle || !follows) continue;
+      if (cycle > lastBoundary(limit, now)) limit.used = 0;
+      Object.assign(limit, { anchor: cycle, nextAt: nextBoundary({ ...limit, anchor: cycle }, now) });
+    }
+  }
+}
+
+/** The periods of the limited row's own grants, else of the first that pays for it: the entity's before the customer's. */
+function payingCycle(
+  rows: readonly Balance[],
+  { entityId }: Balance,
+  pools: Scope["pools"],
+  now: number,
+): number | undefined {
+  for (const owner of new Set([entityId, undefined])) {
+    for (const { featureId } of pools) {
+      const payer = rows.find((row) => row.featureId === featureId && row.entityId === owner);
+      const cycle = payer && cycleOf(payer.grants, now);
+      if (cycle !== undefined) return cycle;
+    }
+  }
+  return undefined;
+}
+
+/** What a row can control, and the name of its own control of that. */
+const OWN = { limits: "usageLimits", allowed: "overageAllowed", max: "spendLimit" } as const;
+export type Control = keyof typeof OWN;
+
+/**
+ * The row whose control counts for a call: the entity's own, else the customer's own, else that of
+ * the plans of either, the stricter. Rows must be advanced.
+ */
+export function governingRow(
+  rows: readonly Balance[],
+  featureId: string,
+  entityId: string | undefined,
+  control: Control,
+): Balance | undefined {
+  const controlled = rows.filter((row) => row.featureId === featureId && isControlled(row, control));
+  const shared = controlled.find((row) => row.entityId === undefined);
+  const own = entityId === undefined ? undefined : controlled.find((row) => row.entityId === entityId);
+  if (own === undefined || shared === undefined) return own ?? shared;
+  if (!isPlans(own, control)) return own;
+  return !isPlans(shared, control) || isStricter(shared, own, control, rows) ? shared : own;
+}
+
+function isControlled({ limits, overage }: Balance, control: Control): boolean {
+  if (control !== "limits") return overage?.[control] !== undefined;
+  return limits !== undefined && (limits.length === 0 || limits.some(({ max }) => max !== undefined));
+}
+
+const isPlans = ({ controls }: Balance, control: Control): boolean =>
+  controls !== undefined && controls.own?.[OWN[control]] === undefined;
+
+function isStricter(a: Balance, b: Balance, control: Control, rows: readonly Balance[]): boolean {
+  if (control === "allowed") return a.overage?.allowed === false;
+  if (control === "max") return isLess(spendLimitOf(rows, a), spendLimitOf(rows, b));
+  const [[ofA] = [], [ofB] = []] = [limitsWanted(a, a.advancedAt), limitsWanted(b, b.advancedAt)];
+  return ofA !== undefined && (ofB === undefined || isStricterLimit(ofA, ofB));
+}
+
+export function limitsOf(rows: readonly Balance[], featureId: string, entityId?: string): Limit[] {
+  return governingRow(rows, featureId, entityId, "limits")?.limits ?? [];
+}
+
+/** The rows that `governing`'s spend limit spans: the entity's, or all of the customer's. */
+export function spannedRows<Row extends Balance>(rows: readonly Row[], governing: Balance): Row[] {
+  return rows.filter(
+    ({ featureId, entityId }) =>
+      featureId === governing.featureId &&
+      (governing.entityId === undefined || entityId === governing.entityId),
+  );
+}
+
+/**
+ * The spend limit that `governing` sets, in units; undefined if it sets none. A percentage follows the
+ * plans, and those of the customer count for his entity as well.
+ */
+export function spendLimitOf(rows: readonly Balance[], governing: Balance): Decimal | undefined {
+  const max = governing.overage?.max;
+  if (max === undefined || max === null) return undefined;
+  const shared = rows.filter((row) => row.featureId === governing.featureId && row.entityId === undefined);
+  const payers = new Set([...shared, ...spannedRows(rows, governing)]);
+  const grants = [...payers].flatMap((row) => row.grants);
+  return spendUnits(max, grants, governing.advancedAt);
+}
+
+/** Whether a row may ever limit what is spent: such a limit of a customer spans his entities. */
+export const limitsSpending = ({ controls }: Balance): boolean =>
+  [controls?.own, ...(controls?.plans ?? [])].some((held) => held?.spendLimit !== undefined);

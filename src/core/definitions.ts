@@ -1,6 +1,6 @@
 /**
  * How features and plans are written in code: the builders of Autumn's `autumn.config.ts`, in its
- * current vocabulary (`feature, plan, item`) and its older one (`feature, product, featureItem,
+ * current vocabulary (`feature, plan, item, billingControls`) and its older one (`feature, product, featureItem,
  * pricedFeatureItem, priceItem`). They may be mixed. Each returns what it was given; ids keep their
  * literal types, so that a misspelt one does not compile where it is used.
  */
@@ -90,6 +90,43 @@ export interface ProductItemDefinition {
   usage_model?: "prepaid" | "pay_per_use";
 }
 
+/** The feature that a control is about, in the spelling of code or of Autumn's config. */
+type OfFeature = { featureId: string } | { feature_id: string };
+
+/** At most so many units (credits, of a credit system) in each interval. */
+export type UsageLimitDefinition = OfFeature & {
+  enabled?: boolean;
+  limit: number;
+  interval: "day" | "week" | "month" | "year";
+  /** Counted from the start of the plan's periods (unless told), or of the calendar's in UTC. */
+  anchor?: "billing_cycle" | "utc";
+};
+
+/** The most overage: units, or a percentage of what the main plans include. */
+export type SpendLimitDefinition = OfFeature &
+  ({ overageLimit: number } | { overage_limit: number }) & {
+    enabled: boolean;
+    limitType?: "absolute" | "usage_percentage";
+    limit_type?: "absolute" | "usage_percentage";
+  };
+
+/** Whether use may go beyond what is granted, whatever the items say. */
+export type OverageAllowedDefinition = OfFeature & { enabled: boolean };
+
+/**
+ * What a plan says of features beside what it grants; at most one entry of each kind for a feature. A
+ * customer's or entity's own controls come before it. Alerts, automatic top-ups, filters and unbilled
+ * overage are not supported, and refused when the catalog is defined.
+ */
+export interface BillingControlsDefinition {
+  usageLimits?: readonly UsageLimitDefinition[];
+  usage_limits?: readonly UsageLimitDefinition[];
+  spendLimits?: readonly SpendLimitDefinition[];
+  spend_limits?: readonly SpendLimitDefinition[];
+  overageAllowed?: readonly OverageAllowedDefinition[];
+  overage_allowed?: readonly OverageAllowedDefinition[];
+}
+
 export interface PlanDefinition {
   id: string;
   name?: string;
@@ -101,6 +138,7 @@ export interface PlanDefinition {
   autoEnable?: boolean;
   price?: { amount: number; interval?: DefinedInterval; intervalCount?: number } | null;
   items?: readonly (ItemDefinition | ProductItemDefinition)[];
+  billingControls?: BillingControlsDefinition | null;
   freeTrial?: {
     durationLength: number;
     durationType: "day" | "month" | "year";
@@ -117,6 +155,7 @@ export interface ProductDefinition {
   is_add_on?: boolean;
   is_default?: boolean;
   items: readonly (ItemDefinition | ProductItemDefinition)[];
+  billing_controls?: BillingControlsDefinition | null;
   free_trial?: {
     duration: "day" | "month" | "year";
     length: number;
@@ -134,6 +173,10 @@ export const plan = <const Definition extends PlanDefinition>(definition: Defini
 
 export const item = <const Definition extends ItemDefinition>(definition: Definition): Definition =>
   definition;
+
+export const billingControls = <const Definition extends BillingControlsDefinition>(
+  definition: Definition,
+): Definition => definition;
 
 /** A plan, in the older vocabulary. */
 export const product = <const Definition extends ProductDefinition>(definition: Definition): Definition =>

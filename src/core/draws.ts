@@ -11,7 +11,8 @@ import {
   ZERO,
   type Decimal,
 } from "./amounts.js";
-import { copyOf, lapsesAt, left, over, type Balance, type Limit } from "./balances.js";
+import { copyOf, lapsesAt, left, over, type Balance } from "./balances.js";
+import { alignLimits, governingRow, limitsOf, spannedRows, spendLimitOf } from "./controls.js";
 import { assert } from "./errors.js";
 import { burnOrder, type Entry, type Scope } from "./order.js";
 
@@ -109,6 +110,7 @@ class Drawing<Row extends Balance> {
     onInsufficient: OnInsufficient,
   ) {
     this.rows = given.map(copyOf);
+    alignLimits(this.rows, ask);
     this.order = burnOrder(this.rows, ask);
     this.asked = askedFeature(ask);
     this.overflows = onInsufficient === "overflow";
@@ -141,7 +143,8 @@ class Drawing<Row extends Balance> {
     const ownOrder = this.order.filter(({ grant }) => grant.rolledFrom === undefined);
     for (const entry of ownOrder) this.drawFrom(entry, this.overageRoom(entry));
     if (!this.overflows) return;
-    for (const entry of ownOrder) this.drawFrom(entry, this.overflowRoom(entry));
+    // Overflow goes below zero whatever the item says; only a spend limit holds it.
+    for (const entry of ownOrder) this.drawFrom(entry, this.spendRoom(entry));
   }
 
   /** Draws what `entry` can pay of what is still wanted; `capacity` in its own unit, undefined if endless. */
@@ -201,8 +204,8 @@ class Drawing<Row extends Balance> {
 
   /** What a feature's limits still let through; undefined if it has none. */
   private limitRoom(featureId: string): Decimal | undefined {
-    const rooms = limitsOf(this.rows, featureId, this.ask.entityId).map((limit) =>
-      atLeastZero(exact(limit.max).minus(limit.used)),
+    const rooms = limitsOf(this.rows, featureId, this.ask.entityId).flatMap(({ max, used }) =>
+      max === undefined ? [] : atLeastZero(exact(max).minus(used)),
     );
     return rooms.length === 0 ? undefined : rooms.reduce(smaller);
   }
@@ -216,30 +219,23 @@ class Drawing<Row extends Balance> {
   /** How far a grant may go beyond what it granted, in its own unit; undefined if without end. */
   private overageRoom(entry: Entry): Decimal | undefined {
     const { grant, row } = entry;
-    const governing = governingRow(this.rows, row.featureId, this.ask.entityId, "overage");
-    const control = governing?.overage;
-    if (!(control?.allowed ?? grant.overage !== undefined)) return ZERO;
-    if (control?.max !== undefined) return this.spendRoom(entry, governing!, control.max);
-    return grant.overage?.max === undefined
-      ? undefined
-      : atLeastZero(exact(grant.overage.max).minus(over(grant)));
+    const governing = governingRow(this.rows, row.featureId, this.ask.entityId, "allowed");
+    if (!(governing?.overage?.allowed ?? grant.overage !== undefined)) return ZERO;
+    const room = this.spendRoom(entry);
+    if (room !== undefined || grant.overage?.max === undefined) return room;
+    return atLeastZero(exact(grant.overage.max).minus(over(grant)));
   }
 
-  /** Overflow goes below zero whatever the item says; only a spend limit holds it. */
-  private overflowRoom(entry: Entry): Decimal | undefined {
-    const governing = governingRow(this.rows, entry.row.featureId, this.ask.entityId, "overage");
-    const max = governing?.overage?.max;
-    return max === undefined ? undefined : this.spendRoom(entry, governing!, max);
-  }
-
-  /** A customer's spend limit spans all of his rows, those of his entities included. */
-  private spendRoom({ row: { featureId }, pool }: Entry, governing: Balance, max: number): Decimal {
-    const spanned = this.rows.filter(
-      (row) =>
-        row.featureId === featureId &&
-        (governing.entityId === undefined || row.entityId === governing.entityId),
-    );
-    const room = atLeastZero(exact(max).minus(total(spanned.flatMap((row) => row.grants.map(over)))));
+  /**
+   * What the spend limit leaves; undefined if there is none. A customer's spans all of his rows, those
+   * of his entities included.
+   */
+  private spendRoom({ row: { featureId }, pool }: Entry): Decimal | undefined {
+    const governing = governingRow(this.rows, featureId, this.ask.entityId, "max");
+    const max = governing && spendLimitOf(this.rows, governing);
+    if (max === undefined) return undefined;
+    const spent = spannedRows(this.rows, governing!).flatMap((row) => row.grants.map(over));
+    const room = atLeastZero(max.minus(total(spent)));
     if (room.lt(priceOf(this.wanted, pool.cost))) this.blockedBy ??= "spend_limit";
     return room;
   }
@@ -314,31 +310,15 @@ export function defaultOnInsufficient(
   consumable: boolean,
 ): OnInsufficient {
   if (consumable) return "cap";
-  const control = governingRow(rows, askedFeature(scope), scope.entityId, "overage")?.overage;
+  const governing = governingRow(rows, askedFeature(scope), scope.entityId, "allowed");
   const isPriced = burnOrder(rows, scope).some(({ grant }) => grant.overage ?? grant.prepaid);
-  return control?.allowed === false || isPriced ? "cap" : "overflow";
+  return governing?.overage?.allowed === false || isPriced ? "cap" : "overflow";
 }
 
 export function askedFeature(scope: Pick<Scope, "pools">): string {
   const [own] = scope.pools;
   assert(own !== undefined, "a call names its feature's own pool first");
   return own.featureId;
-}
-
-/** The row whose limits or overage control count for a call: the entity's own if it has one, else the customer's. */
-export function governingRow(
-  rows: readonly Balance[],
-  featureId: string,
-  entityId: string | undefined,
-  control: "limits" | "overage",
-): Balance | undefined {
-  const governing = rows.filter((row) => row.featureId === featureId && row[control] !== undefined);
-  const own = entityId === undefined ? undefined : governing.find((row) => row.entityId === entityId);
-  return own ?? governing.find((row) => row.entityId === undefined);
-}
-
-export function limitsOf(rows: readonly Balance[], featureId: string, entityId?: string): Limit[] {
-  return governingRow(rows, featureId, entityId, "limits")?.limits ?? [];
 }
 
 /** What the rows lost is what the draws say, and the draws pay for what was applied: to the last decimal. */

@@ -1,9 +1,10 @@
 /** What a customer gets with a plan, and what becomes of it when the plan changes. */
 import { closePeriod, handOver, settleDebt, type ClosedPeriod } from "./advance.js";
 import { atLeastZero, exact, nearest, total } from "./amounts.js";
-import { copyOf, emptyBalance, isLive, left, over, type Balance, type Grant } from "./balances.js";
+import { copyOf, emptyBalance, isCurrent, left, over, type Balance, type Grant } from "./balances.js";
 import type { Item, Plan } from "./terms.js";
-import { anchorLimits } from "./controls.js";
+import { anchorLimits, changePlanControls } from "./controls.js";
+import type { HeldControl } from "./controlTerms.js";
 import { addGrant } from "./grants.js";
 import { nextBoundary } from "./periods.js";
 
@@ -47,6 +48,23 @@ export function grantOf(plan: Plan, item: Item, start: Start): Grant {
   };
 }
 
+/** What a plan says of a feature, beside what it grants; undefined if nothing. */
+export function controlOf(
+  { controls = [] }: Plan,
+  featureId: string,
+  { source, now, startsAt = now, endsAt }: Pick<Start, "source" | "now" | "startsAt" | "endsAt">,
+): HeldControl | undefined {
+  const control = controls.find((each) => each.featureId === featureId);
+  if (control === undefined) return undefined;
+  const { featureId: _, ...terms } = control;
+  return {
+    source,
+    ...(startsAt > now && { startsAt }),
+    ...(endsAt !== undefined && { expiresAt: endsAt }),
+    ...terms,
+  };
+}
+
 /** Units bought beyond what is included come in whole packs. */
 function grantedBy(item: Item, quantity: number | undefined): number {
   if (quantity === undefined || item.price?.billingMethod !== "prepaid") return item.included;
@@ -68,19 +86,25 @@ export function startingBalances(
 ): Balance[] {
   const balances = new Map<string, Balance>();
   for (const plan of plans) {
+    const source = sourceOf(plan);
     for (const item of plan.items.filter(({ entityFeatureId }) => entityFeatureId === undefined)) {
-      const grant = grantOf(plan, item, { ...start, source: sourceOf(plan) });
+      const grant = grantOf(plan, item, { ...start, source });
       const balance = balances.get(item.featureId) ?? emptyBalance(item.featureId, undefined, start.now);
       balances.set(item.featureId, addGrant(balance, grant));
+    }
+    for (const { featureId } of plan.controls ?? []) {
+      const control = controlOf(plan, featureId, { ...start, source });
+      const balance = balances.get(featureId) ?? emptyBalance(featureId, undefined, start.now);
+      balances.set(
+        featureId,
+        changePlanControls(balance, (plans) => [...plans, ...listed(control)], start.now),
+      );
     }
   }
   return [...balances.values()];
 }
 
-/** Paid once and kept: it is added to what the customer has, and replaces no plan. */
-export function isTopUp(plan: Plan): boolean {
-  return plan.price !== null && plan.price.every === null && plan.items.every((item) => item.reset === null);
-}
+const listed = (control: HeldControl | undefined): HeldControl[] => (control === undefined ? [] : [control]);
 
 /** Whether a change to `plan` is paid for, so that consumable usage starts afresh. */
 export function isUpgrade(plan: Plan, replaced: readonly Plan[]): boolean {
@@ -98,6 +122,8 @@ export interface GrantChange {
   /** The sources whose grants end. */
   ending: ReadonlySet<string>;
   incoming: readonly Grant[];
+  /** What the new plan says beside. */
+  control?: HeldControl;
   /** What was used of the grants that end counts against the new ones. */
   keepsUsage: boolean;
   /** What is left of the grants that end (or owed) stays until they would have reset. */
@@ -113,12 +139,12 @@ export interface GrantChange {
  */
 export function changeGrants<Row extends Balance>(
   balance: Row,
-  { ending, incoming, keepsUsage, keepsBalance, now, nextGrantId }: GrantChange,
+  { ending, incoming, control, keepsUsage, keepsBalance, now, nextGrantId }: GrantChange,
 ): { balance: Row; closed: ClosedPeriod[] } {
   const closed: ClosedPeriod[] = [];
   let next = copyOf(balance);
   const ended = next.grants.filter((grant) => ending.has(grant.source));
-  const live = ended.filter((grant) => isLive(grant, now));
+  const live = ended.filter((grant) => isCurrent(grant, now));
   for (const grant of live) closePeriod(next, grant, now, closed);
   const heirs = incoming.map((grant) => ({ ...grant }));
   const plain = live.filter((grant) => grant.rolledFrom === undefined);
@@ -133,6 +159,8 @@ export function changeGrants<Row extends Balance>(
       : leftover(old, nextGrantId, now);
     for (const grant of kept) next = addGrant(next, grant);
   }
+  const stays = ({ source }: HeldControl) => !ending.has(source);
+  next = changePlanControls(next, (plans) => [...plans.filter(stays), ...listed(control)], now);
   const renewed = keepsUsage ? undefined : heirs.find(({ reset }) => reset !== undefined)?.reset;
   if (renewed !== undefined) anchorLimits(next, renewed.anchor, now);
   settleDebt(next, now);
@@ -169,6 +197,7 @@ export function scheduleGrants<Row extends Balance>(
     ending: ReadonlySet<string>;
     dropping: ReadonlySet<string>;
     starting: readonly Grant[];
+    control?: HeldControl;
     at: number;
   },
 ): Row {
@@ -179,7 +208,16 @@ export function scheduleGrants<Row extends Balance>(
     grant.expiresAt = Math.min(change.at, grant.expiresAt ?? Infinity);
   }
   for (const grant of change.starting) next = addGrant(next, grant);
-  return next;
+  const end = (control: HeldControl) =>
+    change.ending.has(control.source)
+      ? { ...control, expiresAt: Math.min(change.at, control.expiresAt ?? Infinity) }
+      : control;
+  const stays = ({ source }: HeldControl) => !change.dropping.has(source);
+  return changePlanControls(
+    next,
+    (plans) => [...plans.filter(stays).map(end), ...listed(change.control)],
+    next.advancedAt,
+  );
 }
 
 /** Takes a scheduled change back: what was to start is dropped, what was to end goes on (to `endsAt`, if it has an end of its own). */
@@ -194,5 +232,11 @@ export function resumeGrants<Row extends Balance>(
     delete grant.expiresAt;
     if (change.endsAt !== undefined) grant.expiresAt = change.endsAt;
   }
-  return next;
+  const goOn = ({ expiresAt, ...control }: HeldControl) => ({
+    ...control,
+    ...(control.source !== change.resuming && expiresAt !== undefined && { expiresAt }),
+    ...(control.source === change.resuming && change.endsAt !== undefined && { expiresAt: change.endsAt }),
+  });
+  const stays = ({ source }: HeldControl) => !change.dropping.has(source);
+  return changePlanControls(next, (plans) => plans.filter(stays).map(goOn), next.advancedAt);
 }

@@ -2,7 +2,9 @@
 import { amountProblem, decimalPlaces, PLACES } from "./arguments.js";
 import type { Cost } from "./amounts.js";
 import type { Feature } from "./catalog.js";
+import type { PlanControl } from "./controlTerms.js";
 import type { Item, Plan } from "./terms.js";
+import { isTopUp } from "./topUps.js";
 import { shown } from "./errors.js";
 import { INTERVALS, lengthMs } from "./periods.js";
 
@@ -10,6 +12,8 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const FEATURE_TYPES = ["boolean", "metered", "credit_system"];
 const TRIAL_UNITS = ["day", "month", "year"];
 const BILLING_METHODS = ["prepaid", "usage_based"];
+const LIMIT_INTERVALS = ["day", "week", "month", "year"];
+const LIMIT_ANCHORS = ["billing_cycle", "utc"];
 const TIER_BEHAVIORS = ["graduated", "volume"];
 /** Rollovers of one grant at a time: with others they must fit into a row of 64 grants. */
 const MAX_ROLLOVERS = 48;
@@ -74,7 +78,7 @@ function featureProblems(feature: Feature, byId: ReadonlyMap<string, Feature>): 
 function planProblems(plan: Plan, byId: ReadonlyMap<string, Feature>): string[] {
   const problems = idProblem(plan.id);
   if (plan.price !== null) {
-    problems.push(...priceProblem(plan.price.amount, "price"), ...everyProblems(plan.price.every, "price"));
+    problems.push(...notNegative(plan.price.amount, "price"), ...everyProblems(plan.price.every, "price"));
   }
   if (plan.autoEnable && (plan.price?.amount ?? 0) > 0) {
     problems.push("a default plan must be free: customers get it without paying");
@@ -87,6 +91,35 @@ function planProblems(plan: Plan, byId: ReadonlyMap<string, Feature>): string[] 
   }
   for (const item of plan.items) {
     problems.push(...prefixed(`item ${shown(item.featureId)}`, itemProblems(item, byId)));
+  }
+  for (const control of plan.controls ?? []) {
+    problems.push(...prefixed(`control of ${shown(control.featureId)}`, controlProblems(control, byId)));
+  }
+  if (plan.controls !== undefined && isTopUp(plan)) {
+    problems.push("what is paid once is added to what the customer has, and controls nothing of it");
+  }
+  return problems;
+}
+
+function controlProblems(
+  { featureId, usageLimit, spendLimit }: PlanControl,
+  byId: ReadonlyMap<string, Feature>,
+): string[] {
+  const problems: string[] = [];
+  const feature = byId.get(featureId);
+  if (feature === undefined) problems.push("no such feature");
+  if (feature?.type === "boolean") problems.push("a boolean feature is not used by amounts");
+  if (usageLimit !== undefined) {
+    const { max, interval, anchor = "utc" } = usageLimit;
+    problems.push(...notNegative(max, "limit"));
+    if (!LIMIT_INTERVALS.includes(interval))
+      problems.push(`interval must be ${LIMIT_INTERVALS.join(", ")}, got ${shown(interval)}`);
+    if (!LIMIT_ANCHORS.includes(anchor))
+      problems.push(`anchor must be ${LIMIT_ANCHORS.join(" or ")}, got ${shown(anchor)}`);
+  }
+  if (spendLimit !== undefined) {
+    const isPercent = typeof spendLimit === "object";
+    problems.push(...notNegative(isPercent ? spendLimit.percent : spendLimit, "overage limit"));
   }
   return problems;
 }
@@ -160,10 +193,7 @@ function itemPriceProblems(price: NonNullable<Item["price"]>, included: number):
   if (price.tiers.length === 0) problems.push("a price needs an amount or tiers");
   let from = included;
   for (const [index, tier] of price.tiers.entries()) {
-    problems.push(
-      ...priceProblem(tier.amount, "price"),
-      ...priceProblem(tier.flatAmount ?? 0, "flat amount"),
-    );
+    problems.push(...notNegative(tier.amount, "price"), ...notNegative(tier.flatAmount ?? 0, "flat amount"));
     const to = tier.to === "inf" ? Infinity : tier.to;
     if (!(to > from))
       problems.push(`tiers must go up: tier ${index + 1} ends at ${shown(tier.to)}, after ${from}`);
@@ -182,7 +212,7 @@ function itemPriceProblems(price: NonNullable<Item["price"]>, included: number):
   return problems;
 }
 
-function priceProblem(amount: number, name: string): string[] {
+function notNegative(amount: number, name: string): string[] {
   const problem = amountProblem(amount) ?? (amount < 0 ? "must not be negative" : null);
   return problem === null ? [] : [`${name} ${problem}, got ${shown(amount)}`];
 }

@@ -12,7 +12,8 @@ import {
   type Decimal,
 } from "./amounts.js";
 import { copyOf, findGrant, rebase, type Balance, type Grant } from "./balances.js";
-import { askedFeature, draw, limitsOf, type Draw } from "./draws.js";
+import { limitsOf } from "./controls.js";
+import { askedFeature, draw, type Draw } from "./draws.js";
 import { assert } from "./errors.js";
 import type { Scope } from "./order.js";
 import { lastBoundary } from "./periods.js";

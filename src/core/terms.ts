@@ -1,6 +1,7 @@
 /** The terms of plans, as they are stored. Apart from the catalog, which functions load without them. */
 import { v, type Infer } from "convex/values";
 import { rolloverValidator } from "./balances.js";
+import { planControlValidator } from "./controlTerms.js";
 import { intervalValidator } from "./periods.js";
 import { usagePriceValidator } from "./prices.js";
 
@@ -42,6 +43,8 @@ export const planValidator = v.object({
   /** In whole currency units; `every: null` is paid once. */
   price: v.union(v.object({ amount: v.number(), every: v.union(v.object(everyFields), v.null()) }), v.null()),
   items: v.array(itemValidator),
+  /** At most one of each feature. */
+  controls: v.optional(v.array(planControlValidator)),
   trial: v.optional(
     v.object({
       length: v.number(),

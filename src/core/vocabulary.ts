@@ -1,6 +1,7 @@
 /** Translates definitions of either vocabulary into the catalog's own shapes. Judges nothing but form. */
 import type { Feature } from "./catalog.js";
 import type { Item, Plan } from "./terms.js";
+import { controlsOf, isControls } from "./controlVocabulary.js";
 import type {
   CreditCost,
   DefinedInterval,
@@ -42,7 +43,7 @@ export function definitionsIn(config: object, problems: string[]): Definitions {
   const found: Definitions = { features: [], plans: [] };
   for (const [name, value] of Object.entries(config)) {
     if (!isObject(value) || Array.isArray(value)) continue;
-    const isItem = "featureId" in value || "feature_id" in value || "price" in value;
+    const isItem = "featureId" in value || "feature_id" in value || "price" in value || isControls(value);
     if ("type" in value && "id" in value) found.features.push(value as FeatureDefinition);
     else if ("id" in value) found.plans.push(value as PlanDefinition);
     else if (!isItem)
@@ -126,6 +127,9 @@ export function planOf(
     }
   }
   const trial = trialOf(modern, older);
+  const wrong: string[] = [];
+  const controls = controlsOf(modern.billingControls ?? older.billing_controls, wrong);
+  problems.push(...wrong.map((problem) => `${about}: ${problem}`));
   return {
     id: definition.id,
     name: definition.name ?? definition.id,
@@ -135,6 +139,7 @@ export function planOf(
     autoEnable: modern.autoEnable ?? older.is_default ?? false,
     price,
     items,
+    ...(controls.length > 0 && { controls }),
     ...(trial !== undefined && { trial }),
     archived: definition.archived === true,
   };

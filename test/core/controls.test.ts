@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { copyOf, type Grant } from "../../src/core/balances.js";
-import { anchorLimits, changeControls, type UsageLimit } from "../../src/core/controls.js";
+import { anchorLimits, changeControls } from "../../src/core/controls.js";
+import type { UsageLimit } from "../../src/core/controlTerms.js";
 import { APR_30, FEB_28, grant, JAN_31, limit, MAR_31, messages, monthly, row } from "./fixtures.js";
 
 const everyMonth: UsageLimit = { max: 10, interval: "month" };

@@ -5,9 +5,8 @@ import {
   decide,
   defaultOnInsufficient,
   draw,
-  governingRow,
-  limitsOf,
 } from "../../src/core/draws.js";
+import { governingRow, limitsOf } from "../../src/core/controls.js";
 import {
   ask,
   credits,
@@ -770,7 +769,7 @@ describe("the row whose control counts", () => {
   });
 
   test("is none where neither has one", () => {
-    expect(governingRow([customer, seat], "messages", undefined, "overage")).toBeUndefined();
+    expect(governingRow([customer, seat], "messages", undefined, "allowed")).toBeUndefined();
     expect(governingRow([customer, seat], "credits", undefined, "limits")).toBeUndefined();
     expect(limitsOf([seat], "messages", "desk")).toEqual([]);
   });

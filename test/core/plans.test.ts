@@ -4,7 +4,6 @@ import type { Item, Plan } from "../../src/core/terms.js";
 import {
   changeGrants,
   grantOf,
-  isTopUp,
   isUpgrade,
   periodEnd,
   resumeGrants,
@@ -13,6 +12,7 @@ import {
   type GrantChange,
   type Start,
 } from "../../src/core/plans.js";
+import { isTopUp } from "../../src/core/topUps.js";
 import {
   APR_30,
   DAY,

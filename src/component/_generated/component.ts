@@ -34,6 +34,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             addOn: boolean;
             archived: boolean;
             autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
             description?: string;
             group: string;
             id: string;
@@ -155,6 +165,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             addOn: boolean;
             archived: boolean;
             autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
             description?: string;
             group: string;
             id: string;
@@ -273,7 +293,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           change: {
             overageAllowed?: boolean | null;
-            spendLimit?: number | { percent: number } | null;
+            spendLimit?: number | { percent: number } | "none" | null;
             usageLimits?: Array<{
               anchor?: "billing_cycle" | "utc";
               interval: "day" | "week" | "month" | "year";
@@ -291,6 +311,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
@@ -387,6 +417,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
@@ -530,6 +570,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
@@ -728,6 +778,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
@@ -1259,6 +1319,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
@@ -1412,6 +1482,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             addOn: boolean;
             archived: boolean;
             autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
             description?: string;
             group: string;
             id: string;
@@ -1490,6 +1570,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
@@ -1574,6 +1664,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               addOn: boolean;
               archived: boolean;
               autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
               description?: string;
               group: string;
               id: string;
@@ -1672,6 +1772,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               addOn: boolean;
               archived: boolean;
               autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
               description?: string;
               group: string;
               id: string;
@@ -1806,6 +1916,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             addOn: boolean;
             archived: boolean;
             autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
             description?: string;
             group: string;
             id: string;
@@ -1884,6 +2004,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
@@ -1968,6 +2098,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               addOn: boolean;
               archived: boolean;
               autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
               description?: string;
               group: string;
               id: string;
@@ -2091,6 +2231,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             addOn: boolean;
             archived: boolean;
             autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
             description?: string;
             group: string;
             id: string;
@@ -2221,6 +2371,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 addOn: boolean;
                 archived: boolean;
                 autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
                 description?: string;
                 group: string;
                 id: string;
