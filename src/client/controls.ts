@@ -1,28 +1,27 @@
 import type { ComponentApi } from "../component/_generated/component.js";
 import { assertAmount, assertFlag, assertId, assertKeys, refuse } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
+import type { UsageLimit } from "../core/controlTerms.js";
 import type { MutationContext } from "./contexts.js";
 import type { Known } from "./requests.js";
 import { defaultPlans } from "./versions.js";
 
-export interface UsageLimit {
-  /** Units (credits, of a credit system) that can be used in each interval. */
-  max: number;
-  interval: "day" | "week" | "month" | "year";
-  /** Counted from the start of the plan's periods (unless told), or of the calendar's in UTC. */
-  anchor?: "billing_cycle" | "utc";
-}
-
-/** What is absent stays as it is; null takes it away. */
+/**
+ * Each control of an entity hides the customer's of the same kind, and that the plan's. What is absent
+ * stays as it is; null takes a control away, so that the level below counts again.
+ */
 export interface ControlArgs<FeatureId extends string = string> {
   customerId: string;
   featureId: FeatureId;
-  /** One part of the customer: its own limits hide the customer's. */
+  /** One part of the customer. */
   entityId?: string;
-  /** Hard caps, each with its own counter. At most 8. */
+  /** Hard caps, each with its own counter; at most 8. Without any, none holds, whatever the levels below say. */
   usageLimits?: readonly UsageLimit[] | null;
-  /** The most overage, in units, or as a percentage of what the customer's plan includes. */
-  spendLimit?: number | { percent: number } | null;
+  /**
+   * The most overage, in units, or as a percentage of what the customer's main plans include, whichever
+   * those are then. `"none"`: no limit, whatever the levels below say.
+   */
+  spendLimit?: number | { percent: number } | "none" | null;
   /** Whether use may go beyond what is granted, whatever the plan says. */
   overageAllowed?: boolean | null;
 }
@@ -31,7 +30,7 @@ const OPTIONS = ["customerId", "featureId", "entityId", "usageLimits", "spendLim
 const INTERVALS = ["day", "week", "month", "year"];
 const MAX_LIMITS = 8;
 
-/** Customers' own limits. */
+/** Customers' and entities' own controls. */
 export class Controls<Ids extends CatalogIds> {
   constructor(
     private readonly component: ComponentApi,
@@ -51,7 +50,7 @@ export class Controls<Ids extends CatalogIds> {
     if (this.catalog.feature(featureId).type === "boolean")
       refuse("featureId", "must be used by amounts", featureId);
     if (overageAllowed !== null) assertFlag(overageAllowed, "overageAllowed");
-    if (spendLimit != null) assertSpendLimit(spendLimit);
+    if (spendLimit != null && spendLimit !== "none") assertSpendLimit(spendLimit);
     if (usageLimits != null) assertLimits(usageLimits);
     return await ctx.runMutation(this.component.controls.set, {
       customerId,

@@ -22,7 +22,8 @@ export type { BalanceView, BrowserApi, CustomerView, EventView, PlanView } from 
 export type { CheckAnswer, CheckData } from "./answers.js";
 export type { Identity } from "./identity.js";
 export type { CheckArgs, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
-export type { ControlArgs, UsageLimit } from "./controls.js";
+export type { ControlArgs } from "./controls.js";
+export type { UsageLimit } from "../core/controlTerms.js";
 export type { EntityArgs } from "./entities.js";
 export type { GrantArgs, RevokeArgs, SetArgs } from "./grants.js";
 export type { PageArgs } from "./pages.js";
@@ -30,6 +31,6 @@ export type { Provenance } from "./provenance.js";
 export type { RefundArgs } from "./refunds.js";
 export type { Reservation, ReserveArgs, Settled } from "./reservations.js";
 export type { ActionMeter } from "./meters.js";
-export type { AttachArgs, PlanArgs, When } from "./subscriptions.js";
+export type { AttachArgs, PastDueArgs, PastDuePolicy, PlanArgs, When } from "./subscriptions.js";
 export { Tally, type Owner, type TallyOptions } from "./tally.js";
 export type { MutationVerbs, QueryVerbs, Tracked } from "./verbs.js";

@@ -5,6 +5,7 @@ import {
   assertCount,
   assertFlag,
   assertId,
+  assertInstant,
   assertKeys,
   refuse,
 } from "../core/arguments.js";
@@ -44,6 +45,22 @@ export interface AttachArgs<PlanId extends string = string> extends PlanArgs<Pla
   carryOverBalances?: boolean;
 }
 
+/**
+ * What a plan gives whose payment is missing: all, or nothing any more after so many days; 3, unless
+ * told. With 0, it stops at once.
+ */
+export type PastDuePolicy = "keep" | { suspendAfterDays: number };
+
+/** Whether a payment for the plan is missing. */
+export interface PastDueArgs<PlanId extends string = string> extends PlanArgs<PlanId> {
+  pastDue: boolean;
+  /**
+   * Since when, in milliseconds; now, unless told. An instant to come is fine: given the end of the
+   * paid period at each payment, the plan stops by itself should none follow.
+   */
+  since?: number;
+}
+
 /** Refuses a literal id that the catalog does not have. */
 export type KnownPlan<Given extends string, Ids extends string> = string extends Given
   ? unknown
@@ -51,6 +68,7 @@ export type KnownPlan<Given extends string, Ids extends string> = string extends
     ? unknown
     : { planId: Ids };
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 const WHEN = ["now", "period_end"];
 const ATTACH_OPTIONS = [
   "planId",
@@ -68,7 +86,12 @@ export class Subscriptions<Ids extends CatalogIds> {
   constructor(
     private readonly component: ComponentApi,
     private readonly catalog: Catalog,
-  ) {}
+    private readonly policy: PastDuePolicy = { suspendAfterDays: 3 },
+  ) {
+    if (policy === "keep") return;
+    assertKeys(policy, ["suspendAfterDays"], "pastDue");
+    assertCount(policy.suspendAfterDays, "pastDue.suspendAfterDays", 0, 365);
+  }
 
   /**
    * Gives a customer a plan of the catalog without payment, in place of the one that he has in its
@@ -108,6 +131,31 @@ export class Subscriptions<Ids extends CatalogIds> {
     assertOwned(given, ["planId"], "subscriptions.resume");
     this.planOf(given.planId);
     return await ctx.runMutation(this.component.subscriptions.resume, given);
+  }
+
+  /**
+   * Notes that a payment for the plan is missing, or that it has come. What the plan gives stops when
+   * the policy says so, though nothing runs then, and is back with the payment as if it had never
+   * stopped: what is used stays used. Told again without `since`, it is still missing since the first
+   * time. Throws `plan_not_found` if the customer does not have the plan, and `idempotency_conflict`.
+   */
+  async setPastDue<Id extends string>(
+    ctx: MutationContext,
+    args: PastDueArgs<Id> & KnownPlan<Id, Ids["plan"]>,
+  ) {
+    const given: PastDueArgs = args;
+    assertOwned(given, ["planId", "pastDue", "since"], "subscriptions.setPastDue");
+    const { pastDue, since, ...named } = given;
+    if (typeof pastDue !== "boolean") refuse("pastDue", "must be true or false", pastDue);
+    if (since !== undefined) assertInstant(since, "since");
+    if (typeof named.planId !== "string") refuse("planId", "must be a string", named.planId);
+    const { policy } = this;
+    return await ctx.runMutation(this.component.subscriptions.setPastDue, {
+      ...named,
+      pastDue: pastDue
+        ? { since, ...(policy !== "keep" && { suspendAfterMs: policy.suspendAfterDays * DAY_MS }) }
+        : null,
+    });
   }
 
   /** The customer's subscriptions, ended ones included. */

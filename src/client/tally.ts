@@ -16,7 +16,7 @@ import { Grants } from "./grants.js";
 import { Balances, Events } from "./lists.js";
 import { refund, type RefundArgs } from "./refunds.js";
 import { Reservations } from "./reservations.js";
-import { Subscriptions } from "./subscriptions.js";
+import { Subscriptions, type PastDuePolicy } from "./subscriptions.js";
 import {
   mutationVerbs,
   queryVerbs,
@@ -36,6 +36,8 @@ export interface TallyOptions<Ids extends CatalogIds, Scope extends PropertyVali
    * type, `Promise<Identity | null>`: it may then call functions whose types depend on this very object.
    */
   identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
+  /** What a plan gives whose payment is missing: all for 3 days, unless told, and then nothing until it is paid. */
+  pastDue?: PastDuePolicy;
 }
 
 /** Names the customer that trusted code acts for. */
@@ -79,7 +81,7 @@ export class Tally<
 
   constructor(
     private readonly component: ComponentApi,
-    { catalog, scope, identify }: TallyOptions<Ids, Scope>,
+    { catalog, scope, identify, pastDue }: TallyOptions<Ids, Scope>,
   ) {
     this.catalog = catalog;
     this.scope = scope ?? {};
@@ -90,7 +92,7 @@ export class Tally<
     };
     this.customers = new Customers(component, catalog);
     this.entities = new Entities(component, catalog);
-    this.subscriptions = new Subscriptions(component, catalog);
+    this.subscriptions = new Subscriptions(component, catalog, pastDue);
     this.grants = new Grants(component, catalog);
     this.controls = new Controls(component, catalog);
     this.reservations = new Reservations(component, catalog);

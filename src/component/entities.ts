@@ -57,6 +57,7 @@ export const create = mutation({
           now,
           startsAt: subscription.startsAt,
           endsAt: subscription.endsAt,
+          suspendsAt: subscription.suspendsAt,
           quantities: subscription.quantities,
           anchor: subscription.anchor,
           nextGrantId: () => ids.next("g"),

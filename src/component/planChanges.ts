@@ -2,7 +2,14 @@
 import type { Item, Plan } from "../core/terms.js";
 import { emptyBalance } from "../core/balances.js";
 import { advanceAll } from "../core/advance.js";
-import { changeGrants, controlOf, grantOf, resumeGrants, scheduleGrants } from "../core/plans.js";
+import {
+  changeGrants,
+  controlOf,
+  grantOf,
+  resumeGrants,
+  scheduleGrants,
+  suspendGrants,
+} from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 import type { IdSource } from "./ids.js";
@@ -106,6 +113,22 @@ export async function resume(
   }));
   await ctx.db.patch("subscriptions", resuming._id, { endsAt });
   for (const held of dropping) await ctx.db.patch("subscriptions", held._id, { endsAt: now });
+}
+
+/** Notes since when a payment is missing, and lets the grants stop when they are to; or go on, with neither. */
+export async function suspend(
+  ctx: MutationCtx,
+  held: Subscription,
+  { pastDueAt, suspendsAt }: Pick<Subscription, "pastDueAt" | "suspendsAt">,
+  now: number,
+): Promise<void> {
+  const { customerId, entityId, subscriptionId } = held;
+  const terms = [await termsOf(ctx, held)];
+  await changeRows(ctx, { customerId, entityId, terms, plan: null, at: now, now }, (row) => ({
+    balance: suspendGrants(row, subscriptionId, suspendsAt),
+    closed: [],
+  }));
+  await ctx.db.patch("subscriptions", held._id, { pastDueAt, suspendsAt });
 }
 
 interface RowsToChange {

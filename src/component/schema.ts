@@ -88,6 +88,10 @@ export const subscriptionFields = {
   startsAt: v.number(),
   /** From here on it is over: decided already, if in the future. */
   endsAt: v.optional(v.number()),
+  /** From here on a payment is missing. */
+  pastDueAt: v.optional(v.number()),
+  /** From here on its grants pay for nothing, until it is paid: decided already, if in the future. */
+  suspendsAt: v.optional(v.number()),
   /** Until here it is a trial. */
   trialEndsAt: v.optional(v.number()),
   /** What the app knows a person by, so that he has one trial whatever his accounts. */

@@ -10,7 +10,7 @@ import { pageArgs, pageOf } from "./cursors.js";
 import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
-import { resume as resumeSubscription, transition, type Incoming } from "./planChanges.js";
+import { resume as resumeSubscription, suspend, transition, type Incoming } from "./planChanges.js";
 import { termsOf } from "./planVersions.js";
 import { MAX_ENTITIES } from "./rows.js";
 import { subscriptionFields } from "./schema.js";
@@ -19,8 +19,14 @@ import { addToRow } from "./topUps.js";
 const { version: _version, fingerprint: _fingerprint, ...shownFields } = subscriptionFields;
 export const subscriptionValidator = v.object({
   ...shownFields,
-  /** As of now. A trial is active as well. */
-  status: v.union(v.literal("scheduled"), v.literal("trialing"), v.literal("active"), v.literal("ended")),
+  /** As of now. A trial is active as well; what is past due gives what it did until it is suspended. */
+  status: v.union(
+    v.literal("scheduled"),
+    v.literal("trialing"),
+    v.literal("active"),
+    v.literal("past_due"),
+    v.literal("ended"),
+  ),
 });
 type Shown = Infer<typeof subscriptionValidator>;
 type Subscription = Doc<"subscriptions">;
@@ -30,9 +36,10 @@ function shownSubscription(subscription: Subscription, now: number): Shown {
   return { ...fields, status: statusOf(subscription, now) };
 }
 
-function statusOf({ startsAt, endsAt, trialEndsAt }: Subscription, now: number): Shown["status"] {
+function statusOf({ startsAt, endsAt, pastDueAt, trialEndsAt }: Subscription, now: number): Shown["status"] {
   if ((endsAt ?? Infinity) <= now) return "ended";
   if (startsAt > now) return "scheduled";
+  if ((pastDueAt ?? Infinity) <= now) return "past_due";
   return (trialEndsAt ?? 0) > now ? "trialing" : "active";
 }
 
@@ -443,23 +450,89 @@ export const resume = mutation({
   },
 });
 
-/** Throws `plan_not_found` unless the customer has the plan now. */
-async function activeSubscription(
-  ctx: QueryCtx,
-  named: { customerId: string; entityId?: string; planId: string },
+/**
+ * Notes that a payment for a plan is missing, or (null) that it has come. Told again without `since`,
+ * it is still missing since the first time: retries of a payment prolong nothing.
+ */
+export const setPastDue = mutation({
+  args: {
+    ...namedArgs,
+    pastDue: v.union(
+      v.object({
+        since: v.optional(v.number()),
+        /** How long the grants go on from then; for ever, if absent. */
+        suspendAfterMs: v.optional(v.number()),
+      }),
+      v.null(),
+    ),
+    ...provenanceFields,
+  },
+  returns: v.object({
+    pastDueAt: v.union(v.number(), v.null()),
+    suspendsAt: v.union(v.number(), v.null()),
+    replayed: v.boolean(),
+  }),
+  handler: async (ctx, args) => {
+    const { customerId, entityId, planId, pastDue, idempotencyKey: key, reason, actor } = args;
+    const now = Date.now();
+    await getCustomer(ctx, customerId);
+    const properties = { pastDue: pastDue !== null };
+    const earlier = key === undefined ? null : await findEvent(ctx, customerId, key);
+    if (earlier !== null) {
+      repeatOf(earlier, { kind: "plan", planId, entityId, value: 0, properties });
+      const same = await findActive(ctx, args, now);
+      return { pastDueAt: same?.pastDueAt ?? null, suspendsAt: same?.suspendsAt ?? null, replayed: true };
+    }
+    const held = await activeSubscription(ctx, args, now);
+    const { pastDueAt, suspendsAt } = pastDueSince(held, pastDue, now);
+    const isChange = pastDueAt !== held.pastDueAt || suspendsAt !== held.suspendsAt;
+    if (isChange) await suspend(ctx, held, { pastDueAt, suspendsAt }, now);
+    if (isChange || key !== undefined) {
+      const event = { customerId, entityId, planId, properties, key, reason, actor };
+      await ctx.db.insert("events", { ...event, kind: "plan", value: 0, draws: [] });
+    }
+    return { pastDueAt: pastDueAt ?? null, suspendsAt: suspendsAt ?? null, replayed: false };
+  },
+});
+
+function pastDueSince(
+  held: Subscription,
+  pastDue: { since?: number; suspendAfterMs?: number } | null,
   now: number,
-): Promise<Subscription> {
-  const { customerId, entityId, planId } = named;
-  const open = await openSubscriptions(ctx, customerId, now);
-  const found = open.find(
-    (each) => each.planId === planId && each.entityId === entityId && each.startsAt <= now,
-  );
+): Pick<Subscription, "pastDueAt" | "suspendsAt"> {
+  if (pastDue === null) return { pastDueAt: undefined, suspendsAt: undefined };
+  const { since = Math.min(now, held.pastDueAt ?? now), suspendAfterMs } = pastDue;
+  return {
+    pastDueAt: since,
+    suspendsAt: suspendAfterMs === undefined ? undefined : since + suspendAfterMs,
+  };
+}
+
+/** Throws `plan_not_found` unless the customer has the plan now. */
+async function activeSubscription(ctx: QueryCtx, named: Named, now: number): Promise<Subscription> {
+  const { customerId, planId } = named;
+  const found = await findActive(ctx, named, now);
   if (found !== undefined) return found;
   throw tallyError(
     "plan_not_found",
     `Customer ${shown(customerId)} does not have the plan ${shown(planId)}. Nothing was changed.`,
     { planId },
   );
+}
+
+interface Named {
+  customerId: string;
+  entityId?: string;
+  planId: string;
+}
+
+async function findActive(
+  ctx: QueryCtx,
+  { customerId, entityId, planId }: Named,
+  now: number,
+): Promise<Subscription | undefined> {
+  const open = await openSubscriptions(ctx, customerId, now);
+  return open.find((each) => each.planId === planId && each.entityId === entityId && each.startsAt <= now);
 }
 
 async function scheduledAfter(

@@ -16,6 +16,8 @@ export interface Start {
   startsAt?: number;
   /** When it ends, if that is known. */
   endsAt?: number;
+  /** When it stops paying until it is paid itself. */
+  suspendsAt?: number;
   /** Where the periods are counted from; `now` for a new customer. */
   anchor: number;
   /** Units bought in advance, by feature: what is included is among them. */
@@ -25,7 +27,7 @@ export interface Start {
 }
 
 export function grantOf(plan: Plan, item: Item, start: Start): Grant {
-  const { source, now, startsAt, endsAt, anchor, quantities, nextGrantId } = start;
+  const { source, now, startsAt, endsAt, suspendsAt, anchor, quantities, nextGrantId } = start;
   const begins = Math.max(now, startsAt ?? now);
   return {
     id: nextGrantId(),
@@ -36,6 +38,7 @@ export function grantOf(plan: Plan, item: Item, start: Start): Grant {
     createdAt: now,
     ...(begins > now && { startsAt: begins }),
     ...(endsAt !== undefined && { expiresAt: endsAt }),
+    ...(suspendsAt !== undefined && { suspendedAt: suspendsAt }),
     ...(item.unlimited && { unlimited: true }),
     ...(item.reset && {
       reset: { ...item.reset, anchor, nextAt: nextBoundary({ ...item.reset, anchor }, begins) },
@@ -239,4 +242,22 @@ export function resumeGrants<Row extends Balance>(
   });
   const stays = ({ source }: HeldControl) => !change.dropping.has(source);
   return changePlanControls(next, (plans) => plans.filter(stays).map(goOn), next.advancedAt);
+}
+
+/**
+ * Lets the grants of a subscription pay for nothing from `at` on, or (undefined) as if they had never
+ * stopped. What is used stays used, and periods end as ever.
+ */
+export function suspendGrants<Row extends Balance>(
+  balance: Row,
+  source: string,
+  at: number | undefined,
+): Row {
+  const next = copyOf(balance);
+  for (const grant of next.grants) {
+    if (grant.source !== source) continue;
+    delete grant.suspendedAt;
+    if (at !== undefined) grant.suspendedAt = at;
+  }
+  return next;
 }

@@ -1870,11 +1870,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           endsAt?: number;
           entityId?: string;
           group: string;
+          pastDueAt?: number;
           planId: string;
           quantities?: Record<string, number>;
           startsAt: number;
-          status: "scheduled" | "trialing" | "active" | "ended";
+          status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
           subscriptionId: string;
+          suspendsAt?: number;
           trialEndsAt?: number;
         }>,
         Name
@@ -1892,11 +1894,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             endsAt?: number;
             entityId?: string;
             group: string;
+            pastDueAt?: number;
             planId: string;
             quantities?: Record<string, number>;
             startsAt: number;
-            status: "scheduled" | "trialing" | "active" | "ended";
+            status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
             subscriptionId: string;
+            suspendsAt?: number;
             trialEndsAt?: number;
           }>;
         },
@@ -2209,6 +2213,25 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           reason?: string;
         },
         { resumed: boolean },
+        Name
+      >;
+      setPastDue: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId?: string;
+          idempotencyKey?: string;
+          pastDue: { since?: number; suspendAfterMs?: number } | null;
+          planId: string;
+          reason?: string;
+        },
+        {
+          pastDueAt: number | null;
+          replayed: boolean;
+          suspendsAt: number | null;
+        },
         Name
       >;
     };
