@@ -1,8 +1,33 @@
 import { describe, expect, test } from "vitest";
-import { copyOf, type Grant } from "../../src/core/balances.js";
-import { anchorLimits, changeControls } from "../../src/core/controls.js";
-import type { UsageLimit } from "../../src/core/controlTerms.js";
-import { APR_30, FEB_28, grant, JAN_31, limit, MAR_31, messages, monthly, row } from "./fixtures.js";
+import { advance } from "../../src/core/advance.js";
+import { copyOf, nextChangeAt, type Balance, type Grant } from "../../src/core/balances.js";
+import {
+  alignLimits,
+  anchorLimits,
+  changeControls,
+  changePlanControls,
+  governingRow,
+  spendLimitOf,
+  type Control,
+} from "../../src/core/controls.js";
+import type { ControlChange, HeldControl, UsageLimit } from "../../src/core/controlTerms.js";
+import { decide, draw } from "../../src/core/draws.js";
+import {
+  APR_30,
+  ask,
+  credits,
+  FEB_28,
+  frozen,
+  grant,
+  HOUR,
+  JAN_31,
+  limit,
+  MAR_31,
+  messages,
+  monthly,
+  orCredits,
+  row,
+} from "./fixtures.js";
 
 const everyMonth: UsageLimit = { max: 10, interval: "month" };
 
@@ -73,7 +98,7 @@ describe("a usage limit", () => {
 
 describe("a control of overage", () => {
   const overageOf = (...args: Parameters<typeof changeControls>) => changeControls(...args).overage;
-  const controlled = row("messages", [], { overage: { allowed: true, max: 50 } });
+  const controlled = changeControls(messages(), { overageAllowed: true, spendLimit: 50 }, JAN_31);
 
   test("allows or forbids it", () => {
     expect(overageOf(messages(), { overageAllowed: false }, JAN_31)).toEqual({ allowed: false });
@@ -85,20 +110,30 @@ describe("a control of overage", () => {
     expect(overageOf(controlled, { spendLimit: 0 }, JAN_31)).toEqual({ allowed: true, max: 0 });
   });
 
+  test("can be that nothing limits it", () => {
+    expect(overageOf(controlled, { spendLimit: "none" }, JAN_31)).toEqual({ allowed: true, max: null });
+  });
+
   test("is taken away by null, the one without the other", () => {
     expect(overageOf(controlled, { overageAllowed: null }, JAN_31)).toEqual({ max: 50 });
     expect(overageOf(controlled, { spendLimit: null }, JAN_31)).toEqual({ allowed: true });
-    expect(changeControls(controlled, { overageAllowed: null, spendLimit: null }, JAN_31)).not.toHaveProperty(
-      "overage",
-    );
+  });
+
+  test("leaves nothing behind in a balance without any", () => {
+    const none: ControlChange = { overageAllowed: null, spendLimit: null };
+    expect(changeControls(controlled, none, JAN_31)).toStrictEqual(messages());
   });
 });
 
 describe("a spend limit by percentage", () => {
   const ofPlan = (id: string, granted: number, fields: Partial<Grant> = {}) =>
     grant(id, { granted, reset: monthly, planId: "pro", ...fields });
-  const maxOf = (percent: number, ...grants: Grant[]) =>
-    changeControls(messages(...grants), { spendLimit: { percent } }, JAN_31).overage?.max;
+  const limited = (percent: number, ...grants: Grant[]) =>
+    changeControls(messages(...grants), { spendLimit: { percent } }, JAN_31);
+  const maxOf = (...args: Parameters<typeof limited>) => {
+    const balance = limited(...args);
+    return spendLimitOf([balance], balance)?.toNumber();
+  };
 
   test("is of what the plans grant each period, together", () => {
     expect(maxOf(50, ofPlan("a", 100), ofPlan("b", 33))).toBe(66.5);
@@ -120,10 +155,307 @@ describe("a spend limit by percentage", () => {
     expect(maxOf(66.666666666, ofPlan("a", 100.1))).toBe(66.733333332);
   });
 
-  test("of nothing is no limit", () => {
+  test("of nothing is no limit, and hides the plan's all the same", () => {
+    const byPlan = changePlanControls(messages(), () => [{ source: "s1", spendLimit: 5 }], JAN_31);
+    const balance = changeControls(byPlan, { spendLimit: { percent: 50 } }, JAN_31);
     expect(maxOf(50)).toBeUndefined();
-    expect(changeControls(messages(), { spendLimit: { percent: 50 } }, JAN_31)).not.toHaveProperty("overage");
+    expect(spendLimitOf([balance], balance)).toBeUndefined();
   });
+
+  test("of an entity is also of what the customer's plan grants for all, and of no other entity's", () => {
+    const customer = messages(ofPlan("shared", 100));
+    const entity = (entityId: string, granted: number) =>
+      row("messages", [ofPlan(entityId, granted)], { entityId });
+    const ada = changeControls(entity("ada", 10), { spendLimit: { percent: 50 } }, JAN_31);
+    expect(spendLimitOf([customer, ada, entity("bob", 1_000)], ada)?.toNumber()).toBe(55);
+  });
+});
+
+describe("what plans say", () => {
+  const byPlans = (plans: HeldControl[], balance = messages()) =>
+    changePlanControls(balance, () => plans, JAN_31);
+  const day = (max: number, source = "s1"): HeldControl => ({ source, usageLimit: { max, interval: "day" } });
+  const limitsFor = (...limits: UsageLimit[]) =>
+    byPlans(limits.map((usageLimit, index) => ({ source: `s${index}`, usageLimit }))).limits;
+
+  test("is in force where the balance has nothing of its own", () => {
+    const balance = byPlans([{ ...day(10), spendLimit: 5, overageAllowed: true }]);
+    expect(balance.limits).toMatchObject([{ max: 10, interval: "day" }]);
+    expect(balance.overage).toEqual({ allowed: true, max: 5 });
+  });
+
+  test("is hidden by the balance's own, kind by kind, and back when that is taken away", () => {
+    const plans = byPlans([{ ...day(10), spendLimit: 5, overageAllowed: true }]);
+    const own = changeControls(plans, { spendLimit: 50 }, JAN_31);
+    expect(own.overage).toEqual({ allowed: true, max: 50 });
+    expect(own.limits).toMatchObject([{ max: 10 }]);
+    expect(changeControls(own, { spendLimit: null }, JAN_31)).toEqual(plans);
+  });
+
+  test.each<[string, ControlChange, Partial<Balance>]>([
+    ["no limits", { usageLimits: [] }, { limits: [], overage: { allowed: true, max: 5 } }],
+    ["no spend limit", { spendLimit: "none" }, { overage: { allowed: true, max: null } }],
+    ["no overage", { overageAllowed: false }, { overage: { allowed: false, max: 5 } }],
+  ])("is hidden by an own control that says %s", (_name, change, expected) => {
+    const plans = byPlans([{ ...day(10), spendLimit: 5, overageAllowed: true }]);
+    expect(changeControls(plans, change, JAN_31)).toMatchObject(expected);
+  });
+
+  test("is gone with the last plan that says it, and leaves nothing behind", () => {
+    expect(changePlanControls(byPlans([{ ...day(10), spendLimit: 5 }]), () => [], JAN_31)).toStrictEqual(
+      messages(),
+    );
+  });
+
+  test.each<[string, UsageLimit[], Partial<UsageLimit>]>([
+    [
+      "the lower of two alike",
+      [
+        { max: 20, interval: "day" },
+        { max: 10, interval: "day" },
+      ],
+      { max: 10 },
+    ],
+    ["1,000 a month, not 100 a day", [{ max: 100, interval: "day" }, everyThousand()], { max: 1_000 }],
+    [
+      "5 a day, not 40 a week",
+      [
+        { max: 40, interval: "week" },
+        { max: 5, interval: "day" },
+      ],
+      { max: 5 },
+    ],
+    [
+      "10 a year, not 1 a month",
+      [
+        { max: 1, interval: "month" },
+        { max: 10, interval: "year" },
+      ],
+      { max: 10 },
+    ],
+  ])("of several plans is the strictest: %s", (_name, limits, expected) => {
+    expect(limitsFor(...limits)).toMatchObject([expected]);
+    expect(limitsFor(...limits.toReversed())).toMatchObject([expected]);
+  });
+
+  test("of two at one rate is the calendar's", () => {
+    const limits: UsageLimit[] = [
+      { max: 7, interval: "week" },
+      { max: 1, interval: "day", anchor: "utc" },
+    ];
+    expect(limitsFor(...limits)).toMatchObject([{ max: 1, interval: "day" }]);
+    expect(limitsFor(...limits.toReversed())).toMatchObject([{ max: 1, interval: "day" }]);
+  });
+
+  test("of several plans is the lowest spend limit, a percentage for what it is of", () => {
+    const plan = messages(grant("a", { reset: monthly, planId: "pro" }));
+    const maxOf = (...limits: HeldControl["spendLimit"][]) =>
+      byPlans(
+        limits.map((spendLimit, index) => ({ source: `s${index}`, spendLimit })),
+        plan,
+      ).overage?.max;
+    expect(maxOf(30, 20, 40)).toBe(20);
+    expect(maxOf(30, { percent: 20 })).toEqual({ percent: 20 });
+    expect(maxOf({ percent: 40 }, 30)).toBe(30);
+  });
+
+  test("of several plans is that overage is forbidden, if one of them says so", () => {
+    const says = (...flags: boolean[]) =>
+      byPlans(flags.map((overageAllowed, index) => ({ source: `s${index}`, overageAllowed }))).overage;
+    expect(says(true, false, true)).toEqual({ allowed: false });
+    expect(says(true, true)).toEqual({ allowed: true });
+  });
+
+  test("begins and ends with its plan, at the very instant, though nothing runs then", () => {
+    const passing = byPlans([
+      { ...day(10), expiresAt: FEB_28 },
+      { source: "s2", startsAt: FEB_28, overageAllowed: false },
+    ]);
+    const before = advance(passing, FEB_28 - 1).balance;
+    expect([before.limits?.[0]?.max, before.overage]).toEqual([10, undefined]);
+    const after = advance(passing, FEB_28).balance;
+    expect([after.limits, after.overage]).toEqual([undefined, { allowed: false }]);
+    expect(after.controls?.plans).toEqual([{ source: "s2", startsAt: FEB_28, overageAllowed: false }]);
+    expect(nextChangeAt(passing)).toBe(JAN_31 + 14 * HOUR);
+    expect(nextChangeAt(byPlans([{ source: "s1", overageAllowed: true, expiresAt: FEB_28 }]))).toBe(FEB_28);
+    expect(nextChangeAt(byPlans([{ source: "s1", overageAllowed: true, startsAt: FEB_28 }]))).toBe(FEB_28);
+    expect(nextChangeAt(after)).toBeUndefined();
+  });
+
+  test("is the same however often time was looked at in between", () => {
+    const passing = byPlans([
+      { ...day(10), expiresAt: FEB_28 },
+      { ...day(7, "s2"), startsAt: FEB_28, expiresAt: MAR_31 },
+    ]);
+    for (const between of [JAN_31 + HOUR, FEB_28 - 1, FEB_28, FEB_28 + 30 * HOUR, MAR_31]) {
+      const seen = advance(passing, between).balance;
+      expect(advance(seen, APR_30).balance).toEqual(advance(passing, APR_30).balance);
+      expect(advance(seen, MAR_31 - 1).balance.limits?.[0]?.max).toBe(between < MAR_31 ? 7 : undefined);
+    }
+  });
+});
+
+function everyThousand(): UsageLimit {
+  return { max: 1_000, interval: "month" };
+}
+
+describe("the count of a plan's limit", () => {
+  const used = (balance: Balance, amount: number): Balance => draw([balance], ask(amount), "cap").rows[0]!;
+  const plan = (source: string, usageLimit: UsageLimit): HeldControl => ({ source, usageLimit });
+  const begun = changePlanControls(
+    messages(grant("a")),
+    () => [plan("s1", { max: 10, interval: "day", anchor: "utc" })],
+    JAN_31,
+  );
+  const change = (balance: Balance, control: HeldControl, now = JAN_31) =>
+    changePlanControls(balance, () => [control], now);
+
+  test("goes on where another plan has a limit of the same interval", () => {
+    const changed = change(used(begun, 7), plan("s2", { max: 12, interval: "day", anchor: "utc" }));
+    expect(decide([changed], ask(5)).allowed).toBe(true);
+    expect(decide([changed], ask(6))).toEqual({ allowed: false, reason: "usage_limit" });
+  });
+
+  test("is not lost by leaving the plan and coming back within the period", () => {
+    const monthly = change(used(begun, 7), plan("s2", { max: 1, interval: "month", anchor: "utc" }));
+    const away = used(monthly, 1);
+    expect(away.limits?.map(({ max, used }) => [max, used])).toEqual([
+      [1, 1],
+      [undefined, 8],
+    ]);
+    expect(decide([away], ask(1)).allowed).toBe(false);
+    const back = change(away, plan("s3", { max: 10, interval: "day", anchor: "utc" }));
+    expect(decide([back], ask(2)).allowed).toBe(true);
+    expect(decide([back], ask(3)).allowed).toBe(false);
+  });
+
+  test("is forgotten with its period once the plan is gone", () => {
+    const gone = changePlanControls(used(begun, 7), () => [], JAN_31);
+    expect(gone.limits).toMatchObject([{ used: 7 }]);
+    expect(decide([gone], ask(93)).allowed).toBe(true);
+    expect(advance(gone, JAN_31 + 14 * HOUR).balance).not.toHaveProperty("limits");
+  });
+
+  test("that only goes on hides no limit of the customer's from an entity", () => {
+    const gone = { ...changePlanControls(used(begun, 7), () => [], JAN_31), entityId: "seat" };
+    const customer = row("messages", [], { limits: [limit(3)] });
+    expect(governingRow([customer, gone], "messages", "seat", "limits")).toBe(customer);
+  });
+});
+
+describe("of an entity and its customer", () => {
+  const own = (change: ControlChange, entityId?: string) =>
+    changeControls(row("messages", [], { entityId }), change, JAN_31);
+  const plans = (control: Omit<HeldControl, "source">, entityId?: string) =>
+    changePlanControls(row("messages", [], { entityId }), () => [{ source: "s1", ...control }], JAN_31);
+  const counts = (control: Control, customer: Balance, entity: Balance) =>
+    governingRow([customer, entity], "messages", "seat", control) === entity ? "entity" : "customer";
+
+  test("the entity's own counts before the customer's own", () => {
+    expect(counts("max", own({ spendLimit: 1 }), own({ spendLimit: 9 }, "seat"))).toBe("entity");
+    expect(counts("max", own({ spendLimit: 1 }), own({ spendLimit: "none" }, "seat"))).toBe("entity");
+    expect(counts("limits", own({ usageLimits: [everyMonth] }), own({ usageLimits: [] }, "seat"))).toBe(
+      "entity",
+    );
+  });
+
+  test("one kind hides no other", () => {
+    const entity = own({ overageAllowed: true }, "seat");
+    expect(counts("max", own({ spendLimit: 1 }), entity)).toBe("customer");
+    expect(counts("allowed", own({ overageAllowed: false }), entity)).toBe("entity");
+  });
+
+  test("the customer's own counts before what the entity's plan says", () => {
+    const usageLimit = { max: 1, interval: "day" } as const;
+    expect(counts("max", own({ spendLimit: 9 }), plans({ spendLimit: 1 }, "seat"))).toBe("customer");
+    expect(counts("allowed", own({ overageAllowed: true }), plans({ overageAllowed: false }, "seat"))).toBe(
+      "customer",
+    );
+    expect(counts("limits", own({ usageLimits: [] }), plans({ usageLimit }, "seat"))).toBe("customer");
+  });
+
+  test("the stricter counts of what the plans of both say", () => {
+    expect(counts("max", plans({ spendLimit: 9 }), plans({ spendLimit: 1 }, "seat"))).toBe("entity");
+    expect(counts("max", plans({ spendLimit: 1 }), plans({ spendLimit: 9 }, "seat"))).toBe("customer");
+    expect(counts("allowed", plans({ overageAllowed: false }), plans({ overageAllowed: true }, "seat"))).toBe(
+      "customer",
+    );
+    expect(counts("allowed", plans({ overageAllowed: true }), plans({ overageAllowed: false }, "seat"))).toBe(
+      "entity",
+    );
+    const every = (max: number, interval: "day" | "month") => ({ usageLimit: { max, interval } });
+    expect(counts("limits", plans(every(9, "day")), plans(every(99, "month"), "seat"))).toBe("entity");
+    expect(counts("limits", plans(every(1, "day")), plans(every(99, "month"), "seat"))).toBe("customer");
+  });
+});
+
+describe("a limit of what credits pay", () => {
+  const CYCLE = Date.UTC(2026, 0, 20);
+  const scope = (now: number) => ({ pools: orCredits(2), now, units: 1 });
+  const paid = (anchor: number) =>
+    credits(grant("c", { planId: "pro", reset: { ...monthly, anchor, nextAt: MAR_31 } }));
+  const limited = (change: UsageLimit, used = 0) => {
+    const balance = copyOf(changeControls(messages(), { usageLimits: [change] }, JAN_31));
+    for (const each of balance.limits ?? []) each.used = used;
+    return balance;
+  };
+  const aligned = (balance: Balance, payer: Balance, now = JAN_31) => {
+    alignLimits([balance, payer], scope(now));
+    return balance.limits?.[0];
+  };
+
+  test("counts from the start of the periods of the plan that grants them", () => {
+    expect(aligned(limited(everyMonth, 3), paid(CYCLE))).toMatchObject({
+      anchor: CYCLE,
+      nextAt: Date.UTC(2026, 1, 20),
+    });
+  });
+
+  test("counts with the calendar where it says so", () => {
+    expect(aligned(limited({ ...everyMonth, anchor: "utc" }), paid(CYCLE))?.anchor).toBe(0);
+  });
+
+  test("keeps its count where the periods merely begin otherwise, and counts anew where they began anew", () => {
+    const first = limited(everyMonth, 3);
+    expect(aligned(first, paid(Date.UTC(2025, 11, 25)))?.used).toBe(3);
+    expect(aligned(first, paid(Date.UTC(2026, 0, 30)))?.used).toBe(0);
+  });
+
+  test("follows the periods of its own feature's grants before those of credits", () => {
+    const own = copyOf(
+      changeControls(messages(grant("a", { reset: monthly })), { usageLimits: [everyMonth] }, JAN_31),
+    );
+    expect(aligned(own, paid(CYCLE))?.anchor).toBe(JAN_31);
+  });
+
+  test("of an entity follows the customer's where the entity has none", () => {
+    const seat = { ...limited(everyMonth), entityId: "seat" };
+    expect(aligned(seat, paid(CYCLE))?.anchor).toBe(CYCLE);
+  });
+
+  test("of the credits themselves does not follow what they pay for", () => {
+    const balance = copyOf(changeControls(credits(), { usageLimits: [everyMonth] }, JAN_31));
+    expect(aligned(balance, messages(grant("a", { reset: monthly })))?.anchor).toBe(0);
+  });
+
+  test("is followed by a draw, and nothing is changed that it was given", () => {
+    const rows = [limited(everyMonth), paid(CYCLE)].map(frozen);
+    expect(draw(rows, ask(4, { pools: orCredits(2) }), "reject").rows[0]?.limits).toEqual([
+      { max: 10, used: 4, interval: "month", count: 1, anchor: CYCLE, nextAt: Date.UTC(2026, 1, 20) },
+    ]);
+  });
+});
+
+test("of several main plans, the limit follows the one that has lasted longest", () => {
+  const later = grant("b", { planId: "b", reset: { ...monthly, anchor: FEB_28, nextAt: MAR_31 } });
+  const first = grant("a", { planId: "a", reset: monthly });
+  for (const grants of [
+    [later, first],
+    [first, later],
+  ]) {
+    const balance = changeControls(messages(...grants), { usageLimits: [everyMonth] }, FEB_28);
+    expect(balance.limits?.[0]?.anchor).toBe(JAN_31);
+  }
 });
 
 describe("limits that follow a plan's periods", () => {
@@ -150,7 +482,8 @@ describe("limits that follow a plan's periods", () => {
 });
 
 test("what is not changed stays, and the balance given is left as it is", () => {
-  const before = row("messages", [grant("a")], { limits: [limit(10, { used: 7 })], overage: { max: 5 } });
+  const change: ControlChange = { usageLimits: [everyMonth], spendLimit: 5 };
+  const before = frozen(changeControls(messages(grant("a")), change, JAN_31));
   expect(changeControls(before, {}, JAN_31)).toEqual(before);
   changeControls(before, { usageLimits: null, spendLimit: 1, overageAllowed: true }, JAN_31);
   expect(before.overage).toEqual({ max: 5 });

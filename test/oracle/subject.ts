@@ -114,7 +114,7 @@ function changesOf(controls: Controls): Map<string, Change> {
   }
   for (const { feature, enabled, overage_limit: limit, limit_type } of controls.spend_limits ?? []) {
     const spendLimit = limit_type === "usage_percentage" ? { percent: limit } : limit;
-    change(feature, { spendLimit: enabled ? spendLimit : null });
+    change(feature, { spendLimit: enabled ? spendLimit : "none" });
   }
   for (const { feature, limit: max, interval, anchor, enabled = true } of controls.usage_limits ?? []) {
     const others = changes.get(feature)?.usageLimits ?? [];
