@@ -62,7 +62,7 @@ export function controlsOf(defined: unknown, problems: string[]): PlanControl[] 
 }
 
 function spendLimitOf(limit: SpendLimitDefinition, about: string, problems: string[]): SpendLimit {
-  const amount = "overageLimit" in limit ? limit.overageLimit : limit.overage_limit;
+  const amount = ("overageLimit" in limit ? limit.overageLimit : limit.overage_limit) ?? NaN;
   const type = limit.limitType ?? limit.limit_type ?? "absolute";
   if (!["absolute", "usage_percentage"].includes(type)) {
     problems.push(`${about}: limitType must be absolute or usage_percentage, got ${shown(type)}`);
@@ -77,7 +77,7 @@ function entriesOf<Definition extends { enabled?: boolean }>(
   problems: string[],
 ): [featureId: string, entry: Definition][] {
   const entries = new Map<string, Definition>();
-  for (const list of SPELLINGS[kind].map((name): unknown => Reflect.get(defined, name))) {
+  for (const list of SPELLINGS[kind].map((name) => Reflect.get(defined, name) as unknown)) {
     if (list === undefined || list === null) continue;
     if (!Array.isArray(list)) problems.push(`billingControls.${kind} must be a list, got ${shown(list)}`);
     for (const entry of Array.isArray(list) ? (list as unknown[]) : []) {
