@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "core",
-          include: ["test/core/**/*.test.ts"],
+          include: ["test/core/**/*.test.ts", "test/mutations/**/*.test.ts"],
         },
       },
       {

@@ -1,0 +1,576 @@
+/**
+ * Rules broken on purpose, one at a time: `npm run mutants` shows that a test of `npm test` notices
+ * each. A list of rules, and not a tool that mutates syntax: it says of every rule that money rests
+ * on, in its own words, which test keeps it. A test keeps each `from` where it is.
+ */
+export interface Mutation {
+  /** What holds, and does not with the mutation. */
+  rule: string;
+  file: string;
+  /** Occurs in the file once … */
+  from: string;
+  /** … and is replaced by this. */
+  to: string;
+  /** The tests that are tried before all others, since one of them should notice. */
+  suites: readonly string[];
+}
+
+/** The mutations of one file. */
+const of = (
+  file: string,
+  suites: readonly string[],
+  rules: readonly [rule: string, from: string, to: string][],
+): Mutation[] => rules.map(([rule, from, to]) => ({ rule, file, from, to, suites }));
+
+const burnOrder = of(
+  "src/core/order.ts",
+  ["test/core/order.test.ts"],
+  [
+    ["burn order: rollovers first", "return [0, expiry,", "return [2, expiry,"],
+    ["burn order: rollovers by expiry", "return [0, expiry,", "return [0, 0,"],
+    ["burn order: the entity's before the customer's", "isCallersOwn ? 0 : 1,", "0,"],
+    ["burn order: own before credits", "poolIndex === 0 ? 0 : 1,", "0,"],
+    ["burn order: priority", "grant.priority ?? 0,", "0,"],
+    ["burn order: resetting first", "grant.reset === undefined ? 1 : 0,", "0,"],
+    ["burn order: shorter interval", "grant.reset === undefined ? 0 : lengthMs(grant.reset),", "0,"],
+    ["burn order: sooner expiry", "    expiry,\n    entity,", "    0,\n    entity,"],
+    ["burn order: entities by id", "    expiry,\n    entity,", '    expiry,\n    "",'],
+    ["burn order: main plan before add-on", "grant.addOn === true ? 1 : 0,", "0,"],
+    ["burn order: prepaid before usage-based", "grant.overage === undefined ? 0 : 1,", "0,"],
+    ["burn order: the older first", "    grant.createdAt,\n    poolIndex,", "    0,\n    poolIndex,"],
+    ["burn order: the id decides last", "    grant.id,\n  ];", '    "",\n  ];'],
+    [
+      "entity scope: another entity's balance never pays",
+      "row.entityId === entityId;",
+      "row.entityId !== undefined;",
+    ],
+    [
+      "entity scope: an entity's own balance does not pay for the customer",
+      "grant.perEntity === true :",
+      "true :",
+    ],
+  ],
+);
+
+const drawing = of(
+  "src/core/draws.ts",
+  ["test/core/draws.test.ts", "test/core/controls.test.ts"],
+  [
+    [
+      "an unlimited grant absorbs all",
+      "this.order.find(({ grant }) => grant.unlimited)",
+      "this.order.find(() => false)",
+    ],
+    [
+      "what an unlimited grant pays counts in no limit",
+      "return this.result(ZERO, true);",
+      "this.count(this.asked, units);\n      return this.result(ZERO, true);",
+    ],
+    [
+      "every grant is drawn to zero before any goes into overage",
+      "for (const entry of this.order) this.drawFrom(entry, left(entry.grant));",
+      "",
+    ],
+    [
+      "a rollover never goes below zero",
+      "this.order.filter(({ grant }) => grant.rolledFrom === undefined)",
+      "this.order",
+    ],
+    [
+      "refill of rollovers: a negative track never refills them",
+      "burnOrder(rows, ask).filter(({ grant }) => grant.rolledFrom === undefined)",
+      "burnOrder(rows, ask)",
+    ],
+    [
+      "a negative track repays overage first",
+      "for (const entry of order) refill(entry, over(entry.grant));",
+      "",
+    ],
+    [
+      "a negative track gives back no more than was used",
+      "refill(entry, exact(entry.grant.used))",
+      "refill(entry, exact(entry.grant.granted))",
+    ],
+    [
+      "cap applies what fits and reject nothing",
+      'this.rejects = onInsufficient === "reject"',
+      "this.rejects = false",
+    ],
+    ["only overflow goes below zero", "if (!this.overflows) return;", ""],
+    [
+      "overage ends at the most that can be bought",
+      "atLeastZero(exact(grant.overage.max).minus(over(grant)))",
+      "exact(grant.overage.max)",
+    ],
+    [
+      "a control forbids overage whatever the plan says",
+      "control?.allowed ?? grant.overage !== undefined",
+      "grant.overage !== undefined",
+    ],
+    [
+      "a spend limit holds overflow",
+      "return max === undefined ? undefined : this.spendRoom(entry, governing!, max);",
+      "return max === undefined ? undefined : undefined;",
+    ],
+    [
+      "a spend limit counts what is owed already",
+      "exact(max).minus(total(spanned.flatMap((row) => row.grants.map(over))))",
+      "exact(max)",
+    ],
+    [
+      "a customer's spend limit spans his entities",
+      "(governing.entityId === undefined || row.entityId === governing.entityId)",
+      "row.entityId === governing.entityId",
+    ],
+    [
+      "limit counted twice: credits count in their own system's limits alone",
+      "if (entry.row.featureId !== this.asked) this.count(entry.row.featureId, amount);",
+      "this.count(entry.row.featureId, amount);",
+    ],
+    [
+      "a credit system's limit counts the credits drawn",
+      "if (entry.row.featureId !== this.asked) this.count(entry.row.featureId, amount);",
+      "",
+    ],
+    [
+      "a limit counts what is applied and not what is asked",
+      "this.count(this.asked, units.minus(uncovered));",
+      "this.count(this.asked, units);",
+    ],
+    ["an entity's own limits hide the customer's", "return own ?? governing.find(", "return governing.find("],
+    ["the tightest limit binds", "rooms.reduce(smaller)", "rooms[0]"],
+    ["a pool keeps no dust", "    this.returnDust();", ""],
+    [
+      "a draw notes when it would have lapsed anyway",
+      "const until = lapsesAt(entry.grant);",
+      "const until = undefined;",
+    ],
+    [
+      "seats that are paid for do not go below zero by default",
+      "control?.allowed === false || isPriced",
+      "control?.allowed === false",
+    ],
+  ],
+);
+
+const exactness = of(
+  "src/core/amounts.ts",
+  ["test/core/amounts.test.ts"],
+  [
+    [
+      "rounding direction: an amount is rounded up",
+      "RoundedUp.RM = Big.roundUp",
+      "RoundedUp.RM = Big.roundDown",
+    ],
+    [
+      "rounding direction: units that fit are rounded down",
+      "RoundedDown.RM = Big.roundDown",
+      "RoundedDown.RM = Big.roundUp",
+    ],
+    ["rounding is at 9 places", "RoundedUp.DP = PLACES", "RoundedUp.DP = PLACES - 1"],
+    ["what a double cannot hold is refused and not rounded", "|| !new Exact(number).eq(amount)", ""],
+  ],
+);
+
+const time = [
+  ...of(
+    "src/core/advance.ts",
+    ["test/core/advance.test.ts", "test/core/plans.test.ts"],
+    [
+      ["collapsed idle periods: each boundary is applied in its order", "leavesATrace ? at : until", "until"],
+      ["every boundary up to now is applied", "if (at > until) break;", "if (at >= until) break;"],
+      [
+        "a balance is never read as of before it was written",
+        "const until = Math.max(now, balance.advancedAt);",
+        "const until = now;",
+      ],
+      [
+        "closed overage: what a period owes is fixed",
+        "if (hasBegun) closePeriod(balance, grant, at, closed);",
+        "",
+      ],
+      [
+        "closed overage: what is fixed is forgotten",
+        "grant.used = grant.carry === true ? nearest(over(grant)) : 0;",
+        "grant.used = nearest(over(grant));",
+      ],
+      [
+        "closed overage: a debt that is carried is not charged as well",
+        "grant.overage === undefined || grant.carry === true ||",
+        "grant.overage === undefined ||",
+      ],
+      [
+        "closed overage: what was charged is not counted again in the next plan",
+        "return isCharged ? used.minus(over(grant)) : used;",
+        "return used;",
+      ],
+      [
+        "free overage counts in the next plan",
+        "const isCharged = grant.overage !== undefined &&",
+        "const isCharged = true &&",
+      ],
+      [
+        "a plan that ends owes what it has used beyond",
+        "for (const grant of ended) closePeriod(balance, grant, grant.expiresAt ?? at, closed);",
+        "",
+      ],
+      ["a reset rolls over what is left", "if (hasBegun) rollOver(balance, grant, at);", ""],
+      [
+        "rollover trim order: the soonest to expire first",
+        "(a.expiresAt ?? Infinity) - (b.expiresAt ?? Infinity)",
+        "(b.expiresAt ?? Infinity) - (a.expiresAt ?? Infinity)",
+      ],
+      [
+        "rollover trim order: of those that expire together the older first",
+        "|| a.createdAt - b.createdAt",
+        "|| b.createdAt - a.createdAt",
+      ],
+      [
+        "a rollover's cap holds for all rollovers of a grant together",
+        "total(rolled.map(left)).minus(cap)",
+        "left(rolled.at(-1)!).minus(cap)",
+      ],
+      [
+        "percent of rollover is of what is granted",
+        "exact(granted).times(rollover.percent).div(100)",
+        "exact(granted)",
+      ],
+      [
+        "a rollover expires so many months after its period and not after today",
+        "monthsAfter(grant.reset, at, rollover.months)",
+        "monthsAfter(grant.reset, until, rollover.months)",
+      ],
+      ["rollovers that move are capped by their new plan", "  capRollovers(balance, keeper);", ""],
+      ["a debt is settled by the next period", "    settleDebt(next, at);", ""],
+      [
+        "what is used outlives a plan's scheduled end",
+        "grant.reset?.nextAt !== at)",
+        "grant.reset?.nextAt === at)",
+      ],
+      ["a usage limit begins anew at its boundary", "    limit.used = 0;", ""],
+    ],
+  ),
+  ...of(
+    "src/core/balances.ts",
+    ["test/core/balances.test.ts"],
+    [
+      ["half-open: at its expiry a grant is gone", "now < (grant.expiresAt ??", "now <= (grant.expiresAt ??"],
+      ["half-open: at its start a grant is there", "?? -Infinity) <= now", "?? -Infinity) < now"],
+      ["a debt that is carried outlives the reset", "grant.carry === true && left(grant).eq(0)", "false"],
+      ["nothing is beyond an unlimited grant", "grant.unlimited ? ZERO :", ""],
+    ],
+  ),
+  ...of(
+    "src/core/periods.ts",
+    ["test/core/periods.test.ts"],
+    [
+      ["a month that is too short ends on its last day", "Math.min(day, lastDay)", "day"],
+      [
+        "after a month that is too short the anchor's day comes back",
+        "? new Date(recurrence.anchor).getUTCDate()",
+        "? new Date(boundaryAt).getUTCDate()",
+      ],
+      [
+        "half-open: a boundary belongs to the period that it opens",
+        "boundary(recurrence, k) <= instant",
+        "boundary(recurrence, k) < instant",
+      ],
+    ],
+  ),
+];
+
+const givingBack = of(
+  "src/core/refunds.ts",
+  ["test/core/refunds.test.ts", "test/core/properties.test.ts"],
+  [
+    [
+      "hold across reset: what has lapsed comes back to nobody",
+      "past.until !== undefined && scope.now >= past.until",
+      "past.until === -1",
+    ],
+    [
+      "hold across reset: at the instant of the reset it has lapsed",
+      "scope.now >= past.until",
+      "scope.now > past.until",
+    ],
+    ["LIFO return: the last draw goes back first", "of [...drawn].reverse()", "of [...drawn]"],
+    [
+      "a draw goes back to the very grant that paid",
+      "findGrant(rows, past.grantId)",
+      "findGrant(rows, rows[0]!.grants[0]!.id)",
+    ],
+    [
+      "a limit counts back only in the period of the draw",
+      "if (lastBoundary(limit, scope.now) > drawnAt) continue;",
+      "",
+    ],
+    ["what stays of a draw is charged at the cost of its day", "priceOf(staying, rateOf(past))", "staying"],
+    [
+      "a debt that the next period has paid is not given back",
+      "grant.carry === true && grant.reset !== undefined && past.until === undefined",
+      "false",
+    ],
+  ],
+);
+
+const granting = of(
+  "src/core/grants.ts",
+  ["test/core/grants.test.ts"],
+  [
+    ["a top-up merges only on equal terms", "haveEqualTerms(other, grant) &&", ""],
+    ["a top-up does not merge into what is overdrawn", "&& other.used <= other.granted", ""],
+    [
+      "a debt is settled by a later grant",
+      "settleDebt(added, Math.max(grant.createdAt, added.advancedAt));",
+      "",
+    ],
+    [
+      "a balance holds 64 grants",
+      "balance.grants.length >= MAX_GRANTS",
+      "balance.grants.length > MAX_GRANTS",
+    ],
+  ],
+);
+
+const pricing = of(
+  "src/core/prices.ts",
+  ["test/core/prices.test.ts"],
+  [
+    ["volume tiers price all units alike", 'price.tierBehavior === "volume"', "false"],
+    ["volume tiers add the flat amount", "tier.flatAmount ?? 0", "0"],
+    ["graduated tiers price each part at its own", "if (end.gt(from)) from = end;", ""],
+    ["a pack that is begun is charged whole", "whole.plus(1)", "whole"],
+    ["what is included is free", "graduated(price, units, exact(included))", "graduated(price, units, ZERO)"],
+  ],
+);
+
+const planning = [
+  ...of(
+    "src/core/plans.ts",
+    ["test/core/plans.test.ts", "test/app/plans.test.ts"],
+    [
+      [
+        "free-switch reset: only a change that is paid for starts usage afresh",
+        "(plan.price?.amount ?? 0) > (old.price?.amount ?? 0)",
+        "(plan.price?.amount ?? 0) >= (old.price?.amount ?? 0)",
+      ],
+      ["free-switch reset: usage that is kept counts in the new plan", "() => keepsUsage);", "() => false);"],
+      [
+        "a plan that is replaced owes what it has used beyond",
+        "for (const grant of live) closePeriod(next, grant, now, closed);",
+        "",
+      ],
+      ["units that were bought once outlive the plan", "old.prepaid !== true ||", "old.prepaid === true ||"],
+      ["units beyond what is included come in whole packs", ".round(0, 3)", ".round(0, 0)"],
+      [
+        "a change at the period's end leaves the other grants alone",
+        "!change.ending.has(grant.source) ||",
+        "",
+      ],
+      [
+        "a change that is taken back leaves the end of the other grants",
+        "grant.source !== change.resuming ||",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/core/controls.ts",
+    ["test/core/controls.test.ts"],
+    [["a limit that is changed keeps its count", "counted?.used ?? 0", "0"]],
+  ),
+];
+
+const storing = [
+  ...of(
+    "src/component/usage.ts",
+    ["test/app/customers.test.ts", "test/app/rollback.test.ts", "test/app/chat.test.ts"],
+    [
+      [
+        "replay: a key that is repeated moves nothing",
+        "if (idempotencyKey === undefined) return undefined;",
+        "if (idempotencyKey !== null) return undefined;",
+      ],
+      [
+        "a refused call leaves no record",
+        'return { kind: "refused" as const, decision: answer(working.rows, ask) };',
+        `const decision = answer(working.rows, ask);
+      await recordRequest(ctx, customerId, { request, outcome, decision });
+      return { kind: "refused" as const, decision };`,
+      ],
+      [
+        "several uses of one call are all or nothing",
+        "    working.apply(outcome);\n",
+        "    working.apply(outcome);\n    await working.save(ctx, customerId, false);\n",
+      ],
+      ["a request of several counts on those before it", "    working.apply(outcome);\n", ""],
+    ],
+  ),
+  ...of(
+    "src/component/events.ts",
+    ["test/app/customers.test.ts", "test/app/adjustments.test.ts", "test/app/security.test.ts"],
+    [
+      [
+        "replay: a key that is repeated with another payload is a conflict",
+        "COMPARED.filter((field) => event[field] !== call[field])",
+        "COMPARED.filter(() => false)",
+      ],
+      [
+        "another customer's event cannot be named",
+        "event?.customerId === customerId &&",
+        "event !== null &&",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/grants.ts",
+    ["test/app/adjustments.test.ts"],
+    [
+      [
+        "replay: a grant that is repeated is given once",
+        "if (idempotencyKey !== undefined) {",
+        "if (idempotencyKey === null) {",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/refunds.ts",
+    ["test/app/refunds.test.ts"],
+    [
+      ["a refund is given at most once in sum", "      .minus(returned);", "      .minus(0);"],
+      ["a refund begins where the last one ended", "divide(event.draws, returned)", "divide(event.draws, 0)"],
+      [
+        "replay: a refund that is repeated gives back nothing more",
+        "if (repeated !== undefined) {",
+        "if (repeated === null) {",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/reservations.ts",
+    ["test/app/reservations.test.ts", "test/app/settling-corners.test.ts"],
+    [
+      [
+        "a hold that does not fit is refused",
+        'const outcome = draw(working.rows, ask, "reject");\n    if (outcome.uncovered > 0) return',
+        'const outcome = draw(working.rows, ask, "cap");\n    if (outcome.uncovered === -1) return',
+      ],
+      ["a hold that is repeated is the same hold", "if (isSame) return open;", ""],
+      ["the sweep settles at the last report", "units ?? reservation.reported ?? 0", "units ?? 0"],
+      [
+        "a release charges what was reported",
+        "settle(ctx, reservation, reservation.reported ?? 0,",
+        "settle(ctx, reservation, 0,",
+      ],
+      ["no hold lives for more than a day", "Math.min(latest, Math.max(", "Math.max(latest, Math.max("],
+      [
+        "a hold is swept only when it has expired",
+        '.lte("expiresAt", now)',
+        '.lte("expiresAt", now + MAX_TTL_MS)',
+      ],
+      [
+        "a late confirmation charges only what is more",
+        "exact(confirmed).minus(event.value)",
+        "exact(confirmed)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/rows.ts",
+    ["test/app/time.test.ts", "test/app/plans.test.ts", "test/component/budgets.test.ts"],
+    [
+      [
+        "closed overage: a charge is stored with the balance that closed its period",
+        "for (const period of closed)",
+        "for (const period of closed.slice(1))",
+      ],
+      [
+        "entity scope: an unknown entity is an error",
+        "if (entity === null) throw",
+        "if (entity === undefined) throw",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/workingRows.ts",
+    ["test/app/time.test.ts", "test/app/customers.test.ts"],
+    [
+      [
+        "closed overage: a charge is stored once, with the row that it is of",
+        "changed.some((row) => rowKey(row) === rowKey(period))",
+        "true",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/planChanges.ts",
+    ["test/app/plans.test.ts"],
+    [
+      [
+        "free-switch reset: what is held stays held",
+        "keepsUsage: consumable === false || change.keepsUsage",
+        "keepsUsage: change.keepsUsage",
+      ],
+      [
+        "what an entity gets of a plan is its own",
+        "item.entityFeatureId === undefined) : arriving",
+        "true) : arriving",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/subscriptions.ts",
+    ["test/app/plans.test.ts"],
+    [
+      [
+        "a trial is had once",
+        "if (earlier === null && known === null) return;",
+        "if (earlier !== undefined) return;",
+      ],
+      ["a plan replaces only those of its group", "each.group === plan.group &&", ""],
+      [
+        "a free switch keeps the period",
+        "startsAfresh ? now : Math.min(now,",
+        "startsAfresh ? now : Math.max(now,",
+      ],
+    ],
+  ),
+];
+
+const doors = [
+  ...of(
+    "src/client/requests.ts",
+    ["test/app/security.test.ts", "test/app/bad-input.test.ts"],
+    [
+      [
+        "an app's own use is never below zero",
+        'assertAmount(value, "value", { negative: options.negative });',
+        'assertAmount(value, "value", { negative: true });',
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/api.ts",
+    ["test/app/security.test.ts"],
+    [
+      [
+        "one entity's user does not see what the others did",
+        "identity.entityId === undefined || entityId === identity.entityId",
+        "true",
+      ],
+    ],
+  ),
+];
+
+export const mutations: readonly Mutation[] = [
+  ...burnOrder,
+  ...drawing,
+  ...exactness,
+  ...time,
+  ...givingBack,
+  ...granting,
+  ...pricing,
+  ...planning,
+  ...storing,
+  ...doors,
+];
