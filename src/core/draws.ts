@@ -76,9 +76,6 @@ export function draw<Row extends Balance>(
   onInsufficient: OnInsufficient,
 ): Outcome<Row> {
   const outcome = ask.units < 0 ? giveBack(given, ask) : new Drawing(given, ask, onInsufficient).outcome();
-  if (onInsufficient === "reject" && outcome.uncovered > 0) {
-    return { ...outcome, rows: [...given], draws: [], applied: 0, uncovered: ask.units };
-  }
   assertBalanced(given, outcome, ask);
   return outcome;
 }

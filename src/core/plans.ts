@@ -114,7 +114,7 @@ export function isUpgrade(plan: Plan, replaced: readonly Plan[]): boolean {
   return replaced.every((old) => (plan.price?.amount ?? 0) > (old.price?.amount ?? 0));
 }
 
-/** When the period of a plan ends that `instant` lies in: of its price, else of what resets soonest; null if never. */
+/** When the period of a plan ends that `instant` lies in: of its price, else of what resets last; null if never. */
 export function periodEnd(plan: Plan, anchor: number, instant: number): number | null {
   if (plan.price?.every) return nextBoundary({ ...plan.price.every, anchor }, instant);
   const ends = plan.items.flatMap(({ reset }) => (reset ? nextBoundary({ ...reset, anchor }, instant) : []));

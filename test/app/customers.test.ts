@@ -731,6 +731,12 @@ describe("an entity", () => {
     expect(await check(t, "bob")).toMatchObject({ granted: 20, remaining: 20 });
   });
 
+  test("alone gets what a plan gives to each: the customer gets none of it besides", async () => {
+    const t = await teamOf("ada", "bob");
+    await t.mutation((ctx) => team.subscriptions.attach(ctx, { customerId, planId: "large-team" }));
+    expect(await check(t)).toMatchObject({ granted: 40, remaining: 40 });
+  });
+
   test("that comes after a plan gets what it gives to each", async () => {
     const t = await teamOf("ada");
     await t.mutation((ctx) => team.subscriptions.attach(ctx, { customerId, planId: "large-team" }));

@@ -254,6 +254,16 @@ describe("attaching", () => {
     expect(await check(t)).toMatchObject({ granted: 100, usage: 7 });
   });
 
+  test("keeps what is held, also where the change is paid for", async () => {
+    const t = deployment();
+    await attach(t, { planId: "pro" });
+    await use(t, "storage", 4);
+    await use(t, "messages", 30);
+    await attach(t, { planId: "team" });
+    expect(await check(t, "storage")).toMatchObject({ granted: 50, usage: 4 });
+    expect(await check(t)).toMatchObject({ granted: 500, usage: 0 });
+  });
+
   test("keeps what is left until it would have reset, if it is told to", async () => {
     const t = deployment();
     await use(t, "messages", 3);

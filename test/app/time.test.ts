@@ -429,12 +429,16 @@ describe("a priced period", () => {
   /** 100 calls a month, and a dollar for each one more. */
   const priced = new Tally(components.tally, {
     catalog: defineCatalog({
-      features: [{ id: "calls", type: "metered" }],
+      features: [
+        { id: "calls", type: "metered" },
+        { id: "seats", type: "metered", consumable: false },
+      ],
       plans: [
         {
           id: "metered",
           price: { amount: 10, interval: "month" },
           items: [
+            { featureId: "calls", included: 10, entityFeatureId: "seats", reset: { interval: "month" } },
             {
               featureId: "calls",
               included: 100,
@@ -477,6 +481,22 @@ describe("a priced period", () => {
     const t = await overused();
     vi.setSystemTime(at("2026-02-28"));
     await use(t, 1);
+    await sweep(t);
+    expect((await stored(t)).charges).toMatchObject([january]);
+  });
+
+  test("leaves one charge when uses of an entity pass it by, which pays for itself", async () => {
+    const t = await overused();
+    await t.mutation((ctx) =>
+      priced.entities.create(ctx, { customerId, entityId: "ada", featureId: "seats" }),
+    );
+    vi.setSystemTime(at("2026-02-28"));
+    for (const value of [1, 2]) {
+      await t.mutation((ctx) =>
+        priced.track(ctx, { customerId, entityId: "ada", featureId: "calls", value }),
+      );
+    }
+    expect((await stored(t)).charges).toEqual([]);
     await sweep(t);
     expect((await stored(t)).charges).toMatchObject([january]);
   });

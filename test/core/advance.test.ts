@@ -220,6 +220,13 @@ describe("a grant that takes over from a plan when that ends", () => {
     expect(used([balance])).toEqual({ heir: 130 });
   });
 
+  test("counts what went beyond where nothing charges it", () => {
+    const later = { ...monthly, nextAt: MAR_31 };
+    const { balance, closed } = advance(messages(ending({ used: 130, reset: later }), heir()), FEB_28);
+    expect(used([balance])).toEqual({ heir: 130 });
+    expect(closed).toEqual([]);
+  });
+
   test("counts overage that is a debt", () => {
     const later = { ...monthly, nextAt: MAR_31 };
     const old = ending({ used: 130, overage: usageBased, carry: true, reset: later });

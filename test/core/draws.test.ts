@@ -145,6 +145,10 @@ describe("an unlimited grant", () => {
     expect(outcome).toMatchObject({ applied: 1_000, uncovered: 0, unlimited: true, shortage: null });
   });
 
+  test("absorbs nothing as well", () => {
+    expect(draw([messages(endless)], ask(0), "reject")).toMatchObject({ draws: [], unlimited: true });
+  });
+
   test("is not stopped by a limit, and counts none", () => {
     const outcome = draw([row("messages", [endless], { limits: [limit(10)] })], ask(50), "reject");
     expect(outcome.applied).toBe(50);
@@ -233,6 +237,17 @@ describe("credits", () => {
     const outcome = draw(rows, ask(1, { pools: orCredits(3) }), "cap");
     expect(used(outcome.rows)).toEqual({ a: 0.999999999, b: 0 });
     expect(outcome.draws).toEqual([{ grantId: "a", amount: 0.999999999, units: 0.333333333 }]);
+  });
+
+  test("give dust back from their own system alone", () => {
+    const pools = [
+      { featureId: "messages" },
+      { featureId: "first", cost: { creditAmount: 3, featureAmount: 1 } },
+      { featureId: "second", cost: { creditAmount: 1, featureAmount: 1 } },
+    ];
+    const rows = [row("first", [grant("a", { granted: 1 })]), row("second", [grant("b")])];
+    const outcome = draw(rows, ask(1, { pools }), "reject");
+    expect(used(outcome.rows)).toEqual({ a: 0.999999999, b: 0.666666667 });
   });
 
   test("of two systems pay each at its own cost", () => {
@@ -416,6 +431,16 @@ describe("a spend limit", () => {
     expect(used(draw(rows, ask(3, { entityId: "seat" }), "cap").rows)).toEqual({ a: 8, b: 3 });
   });
 
+  test("of an entity counts what its own row owes already", () => {
+    const rows = [
+      row("messages", [grant("a", { granted: 0, used: 4, overage: usageBased })], {
+        entityId: "seat",
+        overage: { max: 10 },
+      }),
+    ];
+    expect(draw(rows, ask(100, { entityId: "seat" }), "cap").applied).toBe(6);
+  });
+
   test("does not bind where nothing is overdrawn", () => {
     expect(
       draw([limited(0, grant("a", { granted: 5, overage: usageBased }))], ask(5), "reject"),
@@ -448,6 +473,11 @@ describe("a spend limit of credits", () => {
       applied: 10,
       shortage: null,
     });
+  });
+
+  test("does not count what is owed of the feature itself", () => {
+    const rows = [...limited, messages(grant("b", { granted: 0, used: 3, overage: upTo(3) }))];
+    expect(draw(rows, ask(100, { pools: orCredits(1) }), "cap").applied).toBe(5);
   });
 
   test("does not count what an unlimited grant of an entity has used", () => {

@@ -232,6 +232,11 @@ describe("the period of a plan ends", () => {
   test("with that of an item, where only they reset", () => {
     expect(periodEnd(plan({ items: [item(), item({ reset: everyMonth })] }), JAN_31, MAR_31)).toBe(APR_30);
   });
+
+  test("with the latest of those, so that none is cut short", () => {
+    const items = [item({ reset: { interval: "day", count: 1 } }), item({ reset: everyMonth })];
+    expect(periodEnd(plan({ items }), JAN_31, MAR_31)).toBe(APR_30);
+  });
 });
 
 const change = (fields: Partial<GrantChange> = {}): GrantChange => ({
@@ -544,6 +549,13 @@ describe("a change that is scheduled", () => {
       old("r", { rolledFrom: "a", expiresAt: MAY_31 }),
       grant("gift", { source: "gift" }),
     ]);
+  });
+
+  test("that is taken back leaves others the ends that they have", () => {
+    const gift = grant("gift", { source: "gift", expiresAt: MAR_31 });
+    const change = { resuming: "old", dropping: new Set(["new"]), endsAt: undefined };
+    const { grants } = resumeGrants(messages(old("a", { expiresAt: FEB_28 }), gift), change);
+    expect(grants).toEqual([old("a"), gift]);
   });
 
   test("that is taken back leaves the old plan the end that it has of its own", () => {

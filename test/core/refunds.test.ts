@@ -293,6 +293,16 @@ describe("a draw whose grant is gone by a plan change", () => {
     expect(returned).toMatchObject({ kept: [], lapsed: 0 });
   });
 
+  test("says to which grants it came back instead", () => {
+    const rows = [messages(grant("once", { used: 20 }), grant("paid", { used: 50 }))];
+    const drawn = [drawnOf("gone", 5), drawnOf("paid", 7)];
+    const returned = restore(rows, drawn, JAN_31, 12, scope());
+    expect(returned.draws).toEqual([
+      { grantId: "paid", amount: -7, units: -7 },
+      { grantId: "once", amount: -5, units: -5 },
+    ]);
+  });
+
   test("is reported where there is nothing to refill", () => {
     const rows = [messages(grant("new", { used: 3 }))];
     const returned = restore(rows, [drawnOf("gone", 5)], JAN_31, 5, scope());

@@ -139,6 +139,17 @@ const drawing = of(
     ],
     ["an entity's own limits hide the customer's", "return own ?? governing.find(", "return governing.find("],
     ["the tightest limit binds", "rooms.reduce(smaller)", "rooms[0]"],
+    [
+      "an entity's own spend limit counts what the entity owes",
+      "row.entityId === governing.entityId)",
+      "false)",
+    ],
+    [
+      "a spend limit spans no other feature",
+      "row.featureId === featureId &&\n        (governing",
+      "(governing",
+    ],
+    ["dust goes back from its own pool", "if (drawn.entry.poolIndex !== poolIndex) continue;", ""],
     ["a pool keeps no dust", "    this.returnDust();", ""],
     [
       "a draw notes when it would have lapsed anyway",
@@ -304,6 +315,11 @@ const givingBack = of(
       "if (lastBoundary(limit, scope.now) > drawnAt) continue;",
       "",
     ],
+    [
+      "what comes back to others in place of a grant that is gone is recorded",
+      "[...draws, ...refilled.draws]",
+      "draws",
+    ],
     ["what stays of a draw is charged at the cost of its day", "priceOf(staying, rateOf(past))", "staying"],
     [
       "a debt that the next period has paid is not given back",
@@ -362,6 +378,7 @@ const planning = [
       ],
       ["units that were bought once outlive the plan", "old.prepaid !== true ||", "old.prepaid === true ||"],
       ["units beyond what is included come in whole packs", ".round(0, 3)", ".round(0, 0)"],
+      ["a period ends when none of a plan's items is cut short", "Math.max(...ends)", "Math.min(...ends)"],
       [
         "a change at the period's end leaves the other grants alone",
         "!change.ending.has(grant.source) ||",
@@ -408,7 +425,7 @@ const storing = [
   ),
   ...of(
     "src/component/events.ts",
-    ["test/app/customers.test.ts", "test/app/adjustments.test.ts", "test/app/security.test.ts"],
+    ["test/app/adjustments.test.ts", "test/app/refunds.test.ts"],
     [
       [
         "replay: a key that is repeated with another payload is a conflict",
@@ -424,7 +441,7 @@ const storing = [
   ),
   ...of(
     "src/component/grants.ts",
-    ["test/app/adjustments.test.ts"],
+    ["test/app/customers.test.ts"],
     [
       [
         "replay: a grant that is repeated is given once",
@@ -477,7 +494,7 @@ const storing = [
   ),
   ...of(
     "src/component/rows.ts",
-    ["test/app/time.test.ts", "test/app/plans.test.ts", "test/component/budgets.test.ts"],
+    ["test/app/time.test.ts", "test/app/reservations.test.ts"],
     [
       [
         "closed overage: a charge is stored with the balance that closed its period",
@@ -504,7 +521,7 @@ const storing = [
   ),
   ...of(
     "src/component/planChanges.ts",
-    ["test/app/plans.test.ts"],
+    ["test/app/plans.test.ts", "test/app/customers.test.ts"],
     [
       [
         "free-switch reset: what is held stays held",
@@ -520,7 +537,7 @@ const storing = [
   ),
   ...of(
     "src/component/subscriptions.ts",
-    ["test/app/plans.test.ts"],
+    ["test/app/plans.test.ts", "test/app/customers.test.ts"],
     [
       [
         "a trial is had once",

@@ -18,7 +18,9 @@ export async function tryMutations(project: string, wanted: string): Promise<boo
     workshops.push(new Workshop(project));
   }
   const progress = new Progress(chosen.length);
-  if (!(await passesUnchanged(workshops, progress))) return false;
+  const named = [...new Set(chosen.flatMap(({ suites }) => suites))];
+  const unchanged = wanted === "" ? PROJECTS : [named];
+  if (!(await passesUnchanged(workshops, unchanged, progress))) return false;
   const tried: Tried[] = [];
   const waiting = chosen.entries();
   await Promise.all(
@@ -40,10 +42,14 @@ export async function tryMutations(project: string, wanted: string): Promise<boo
 }
 
 /** A suite that fails without a mutation would be no proof with one. */
-async function passesUnchanged([first]: readonly Workshop[], progress: Progress): Promise<boolean> {
+async function passesUnchanged(
+  [first]: readonly Workshop[],
+  stages: readonly (readonly string[])[],
+  progress: Progress,
+): Promise<boolean> {
   if (first === undefined) return true;
   progress.begins("without a mutation, all tests pass");
-  const verdict = await first.judge(PROJECTS);
+  const verdict = await first.judge(stages);
   progress.clear();
   if (verdict.result === "survived") return true;
   console.error(`Without a mutation, the tests fail already: ${noticed(verdict)}`);
