@@ -20,6 +20,7 @@ export type { OnInsufficient, Refusal } from "../core/draws.js";
 export type { Interval } from "../core/periods.js";
 export type { BalanceView, BrowserApi, CustomerView, EventView, PlanView } from "./api.js";
 export type { CheckAnswer, CheckData } from "./answers.js";
+export type { CallbackContext, Callbacks, LimitReached, ThresholdReached, UsageAlert } from "./callbacks.js";
 export type { Identity } from "./identity.js";
 export type { CheckArgs, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
 export type { ControlArgs } from "./controls.js";

@@ -14,6 +14,7 @@ import {
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { assert, tallyError } from "../core/errors.js";
 import { checkAnswer, type CheckAnswer } from "./answers.js";
+import type { Watcher } from "./callbacks.js";
 import type { MutationContext, QueryContext } from "./contexts.js";
 import { signedIn, type Identity } from "./identity.js";
 import { assertCustomerPage, type PageArgs } from "./pages.js";
@@ -33,7 +34,8 @@ export interface ReserveArgs<FeatureId extends string = string> {
 }
 
 /** What a settled reservation charged. */
-export type Settled = FunctionReturnType<ComponentApi["reservations"]["confirm"]>;
+export type Settled = Omit<Settlement, "crossings">;
+type Settlement = FunctionReturnType<ComponentApi["reservations"]["confirm"]>;
 
 /** A hold, by which it is settled; its id is enough to settle it in another function. */
 export interface Reservation {
@@ -86,6 +88,7 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
   constructor(
     private readonly component: ComponentApi,
     private readonly catalog: Catalog,
+    private readonly watcher?: Watcher,
   ) {}
 
   /** Holds an amount for a customer. Throws `feature_not_found`, `entity_not_found`, `invalid_amount`, `idempotency_conflict`. */
@@ -109,15 +112,19 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     const holds = args.map((one) => this.holdOf(one, identity?.entityId));
     const { customerId, name, email } = signedIn(identity);
     const { reserve } = this.component.reservations;
-    let result = await ctx.runMutation(reserve, { customerId, holds });
+    const call = { customerId, holds, ...this.watching() };
+    let result = await ctx.runMutation(reserve, call);
     if (result.kind === "unknown_customer") {
       const provision = { plans: await defaultPlans(this.catalog), name, email };
-      result = await ctx.runMutation(reserve, { customerId, holds, provision });
+      result = await ctx.runMutation(reserve, { ...call, provision });
     }
     assert(result.kind !== "unknown_customer", "a customer who is provisioned is known");
-    if (result.kind === "held") return result.holds.map((held) => this.handle(ctx, customerId, held));
-    const refusal = checkAnswer(result.decision, customerId);
-    return holds.map(() => refused(refusal));
+    if (result.kind === "refused") {
+      const refusal = checkAnswer(result.decision, customerId);
+      return holds.map(() => refused(refusal));
+    }
+    await this.watcher?.tell(ctx, customerId, result.crossings);
+    return result.holds.map((held) => this.handle(ctx, customerId, held));
   }
 
   private holdOf(args: ReserveArgs, ownEntity: string | undefined) {
@@ -156,8 +163,10 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
       ...settling,
       units: value,
       ttlMs,
+      ...this.watching(),
     });
     if (result.kind === "refused") return { isWhole: false };
+    await this.watcher?.tell(ctx, args.customerId, result.crossings);
     return { isWhole: !result.isShortened, expiresAt: result.expiresAt };
   }
 
@@ -176,19 +185,36 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
       );
     }
     if (total !== undefined) assertAmount(total, "value");
-    return await ctx.runMutation(this.component.reservations.confirm, { ...settling, total });
+    const { confirm } = this.component.reservations;
+    const settlement = await ctx.runMutation(confirm, { ...settling, total, ...this.watching() });
+    return await this.settled(ctx, args.customerId, settlement);
   }
 
   /** Charges what was reported, and gives the rest back. */
   async release(ctx: MutationContext, args: Settling): Promise<Settled> {
     assertSettling(args, [], "reservations.release");
-    return await ctx.runMutation(this.component.reservations.release, args);
+    const { release } = this.component.reservations;
+    const settlement = await ctx.runMutation(release, { ...args, ...this.watching() });
+    return await this.settled(ctx, args.customerId, settlement);
   }
 
   /** A customer's open reservations, by id. */
   async list(ctx: QueryContext, args: { customerId: string } & PageArgs) {
     assertCustomerPage(args, [], "reservations.list");
     return await ctx.runQuery(this.component.reservations.list, args);
+  }
+
+  private watching() {
+    return this.watcher && { watch: this.watcher.watch };
+  }
+
+  private async settled(
+    ctx: MutationContext,
+    customerId: string,
+    { crossings, ...settled }: Settlement,
+  ): Promise<Settled> {
+    await this.watcher?.tell(ctx, customerId, crossings);
+    return settled;
   }
 
   private handle(ctx: MutationContext, customerId: string, { reservationId, expiresAt, replayed }: Held) {

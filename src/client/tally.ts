@@ -9,6 +9,8 @@ import { userBuilders, type AppBuilders, type Builders, type Customizations } fr
 import type { IdentifyContext, MutationContext, QueryContext } from "./contexts.js";
 import { assertIdentity, type Identity } from "./identity.js";
 import type { CheckArgs, EventArgs, Known, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
+import { Watcher, type Callbacks, type UsageAlert } from "./callbacks.js";
+import { Charges } from "./charges.js";
 import { Controls } from "./controls.js";
 import { Customers } from "./customers.js";
 import { Entities } from "./entities.js";
@@ -38,6 +40,10 @@ export interface TallyOptions<Ids extends CatalogIds, Scope extends PropertyVali
   identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
   /** What a plan gives whose payment is missing: all for 3 days, unless told, and then nothing until it is paid. */
   pastDue?: PastDuePolicy;
+  /** What the app does when a draw crosses a threshold or leaves nothing. */
+  on?: Callbacks<Ids>;
+  /** The thresholds that `on.thresholdReached` is called for. */
+  usageAlerts?: readonly UsageAlert<Ids>[];
 }
 
 /** Names the customer that trusted code acts for. */
@@ -76,14 +82,19 @@ export class Tally<
   readonly reservations: Reservations<Ids>;
   readonly balances: Balances;
   readonly events: Events;
+  /** What they owe for usage beyond what was granted. */
+  readonly charges: Charges;
+  private readonly watcher?: Watcher;
   private readonly scope: PropertyValidators;
   private readonly identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
 
   constructor(
     private readonly component: ComponentApi,
-    { catalog, scope, identify, pastDue }: TallyOptions<Ids, Scope>,
+    { catalog, scope, identify, pastDue, on, usageAlerts }: TallyOptions<Ids, Scope>,
   ) {
     this.catalog = catalog;
+    if (on !== undefined || usageAlerts !== undefined)
+      this.watcher = new Watcher(catalog, on ?? {}, usageAlerts);
     this.scope = scope ?? {};
     this.identify = async (ctx, args) => {
       const identity = await identify(ctx, args);
@@ -95,9 +106,10 @@ export class Tally<
     this.subscriptions = new Subscriptions(component, catalog, pastDue);
     this.grants = new Grants(component, catalog);
     this.controls = new Controls(component, catalog);
-    this.reservations = new Reservations(component, catalog);
+    this.reservations = new Reservations(component, catalog, this.watcher);
     this.balances = new Balances(component, catalog);
     this.events = new Events(component);
+    this.charges = new Charges(component);
     this.customization = this.customizations();
   }
 
@@ -189,7 +201,7 @@ export class Tally<
   }
 
   private account(identity: Identity | null): Account {
-    return { component: this.component, catalog: this.catalog, identity };
+    return { component: this.component, catalog: this.catalog, identity, watcher: this.watcher };
   }
 
   private customizations(): Customizations<Ids, Scope> {

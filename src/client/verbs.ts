@@ -5,6 +5,7 @@ import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { assert, tallyError, type TallyError } from "../core/errors.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import { checkAnswer, unauthenticatedAnswer, type CheckAnswer } from "./answers.js";
+import type { Watcher } from "./callbacks.js";
 import type { MutationContext, QueryContext } from "./contexts.js";
 import { signedIn, type Identity } from "./identity.js";
 import {
@@ -79,6 +80,8 @@ export interface Account {
   identity: Identity | null;
   /** Trusted code may give back with a negative value. */
   negative?: boolean;
+  /** The app's callbacks, if it has any. */
+  watcher?: Watcher;
 }
 
 type OneOrMany<T> = T | readonly T[];
@@ -95,7 +98,7 @@ export function mutationVerbs(ctx: MutationContext, account: Account): MutationV
       isEvent(args) ? trackEvent(ctx, account, args) : use(ctx, account, args, "track"),
     consume: (args: OneOrMany<UseArgs>) => use(ctx, account, args, "consume"),
     reserve: async (args: OneOrMany<ReserveArgs>) => {
-      const reservations = new Reservations(account.component, account.catalog);
+      const reservations = new Reservations(account.component, account.catalog, account.watcher);
       return sameShape(args, await reservations.hold(ctx, account.identity, asList(args)));
     },
   };
@@ -224,14 +227,17 @@ async function trackEvent(ctx: MutationContext, account: Account, args: EventArg
 
 /** One crossing; a customer's very first use takes a second one, which brings the default plans. */
 async function callTrack(ctx: MutationContext, account: Account, requests: Request[]) {
-  const { component, catalog, identity } = account;
+  const { component, catalog, identity, watcher } = account;
   const { customerId, name, email } = signedIn(identity);
-  const result = await ctx.runMutation(component.usage.track, { customerId, requests });
-  if (result.kind !== "unknown_customer") return result;
-  const provision = { plans: await defaultPlans(catalog), name, email };
-  const second = await ctx.runMutation(component.usage.track, { customerId, requests, provision });
-  assert(second.kind !== "unknown_customer", "a customer who is provisioned is known");
-  return second;
+  const call = { customerId, requests, ...(watcher && { watch: watcher.watch }) };
+  let result = await ctx.runMutation(component.usage.track, call);
+  if (result.kind === "unknown_customer") {
+    const provision = { plans: await defaultPlans(catalog), name, email };
+    result = await ctx.runMutation(component.usage.track, { ...call, provision });
+  }
+  assert(result.kind !== "unknown_customer", "a customer who is provisioned is known");
+  if (result.kind === "applied") await watcher?.tell(ctx, customerId, result.crossings);
+  return result;
 }
 
 export function usageExceeded(decision: Decision): TallyError<"usage_exceeded"> {

@@ -1,5 +1,6 @@
 /** Amounts drawn ahead of a use whose extent is not known yet, until they are settled. */
 import { v, type Infer } from "convex/values";
+import { crossingValidator, watchValidator, type Watch } from "../core/alerts.js";
 import { answer, decisionValidator, summarize } from "../core/answers.js";
 import { exact, nearest } from "../core/amounts.js";
 import { askedFeature, draw, type Draw, type Outcome } from "../core/draws.js";
@@ -29,6 +30,9 @@ const askedHoldValidator = v.object({
 });
 type AskedHold = Infer<typeof askedHoldValidator>;
 
+/** What the draws of a call have crossed, of what it said that it watches. */
+const told = { crossings: v.optional(v.array(crossingValidator)) };
+
 const heldFields = {
   reservationId: v.string(),
   /** Units held. */
@@ -42,6 +46,7 @@ export const reserve = mutation({
     customerId: v.string(),
     holds: v.array(askedHoldValidator),
     provision: v.optional(provisionValidator),
+    watch: v.optional(watchValidator),
   },
   returns: v.union(
     v.object({ kind: v.literal("unknown_customer") }),
@@ -49,13 +54,15 @@ export const reserve = mutation({
     v.object({
       kind: v.literal("held"),
       holds: v.array(v.object({ ...heldFields, replayed: v.boolean() })),
+      ...told,
     }),
   ),
-  handler: async (ctx, { customerId, holds, provision }) => {
+  handler: async (ctx, { customerId, holds, provision, watch }) => {
     const now = Date.now();
     const open = await repeatsOfHolds(ctx, customerId, holds, now);
     const fresh = holds.filter((_, index) => open[index] === null);
     const drawn = new Map<AskedHold, Outcome>();
+    let crossed: ReturnType<WorkingRows["told"]> = {};
     if (fresh.length > 0) {
       const beginning = await beginningOf(ctx, customerId, fresh, provision, now);
       const working = beginning
@@ -66,9 +73,10 @@ export const reserve = mutation({
         const ask = working.scope(hold);
         const outcome = draw(working.rows, ask, "reject");
         if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
-        working.apply(outcome);
+        working.applyDraw(outcome, ask, watch);
         drawn.set(hold, outcome);
       }
+      crossed = working.told();
       if (beginning !== null) await storeBeginning(ctx, beginning);
       await working.save(ctx, customerId, beginning !== null);
     }
@@ -83,7 +91,7 @@ export const reserve = mutation({
       await ctx.db.insert("reservations", { ...reservation, ...(unlimited && { unlimited }) });
       results.push({ ...held(reservation), replayed: false });
     }
-    return { kind: "held" as const, holds: results };
+    return { kind: "held" as const, holds: results, ...crossed };
   },
 });
 
@@ -154,6 +162,7 @@ export const extend = mutation({
     reservationId: v.string(),
     units: v.number(),
     ttlMs: v.optional(v.number()),
+    watch: v.optional(watchValidator),
   },
   returns: v.union(
     v.object({ kind: v.literal("refused"), decision: decisionValidator }),
@@ -162,21 +171,24 @@ export const extend = mutation({
       ...heldFields,
       /** Not as long as was asked for. */
       isShortened: v.boolean(),
+      ...told,
     }),
   ),
-  handler: async (ctx, { customerId, reservationId, units, ttlMs }) => {
+  handler: async (ctx, { customerId, reservationId, units, ttlMs, watch }) => {
     const reservation = await openReservation(ctx, customerId, reservationId);
     const now = Date.now();
     const startedAt = reservation._creationTime;
     const wanted = ttlMs === undefined ? 0 : now + ttlMs;
     const expiresAt = Math.max(reservation.expiresAt, Math.min(startedAt + MAX_TTL_MS, wanted));
     const more: Partial<Doc<"reservations">> & { value: number } = { value: reservation.value };
+    let crossed: ReturnType<WorkingRows["told"]> = {};
     if (units > 0) {
       const working = await WorkingRows.reload(ctx, customerId, reservation, now);
       const ask = working.scope({ ...reservation, units });
       const outcome = draw(working.rows, ask, "reject");
       if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
-      working.apply(outcome);
+      working.applyDraw(outcome, ask, watch);
+      crossed = working.told();
       await working.save(ctx, customerId, false);
       more.value = nearest(exact(reservation.value).plus(units));
       more.asked = reservation.asked ?? reservation.value;
@@ -186,7 +198,7 @@ export const extend = mutation({
     }
     await ctx.db.patch("reservations", reservation._id, { ...more, expiresAt });
     const extended = held({ reservationId, value: more.value, expiresAt });
-    return { kind: "held" as const, ...extended, isShortened: expiresAt < wanted };
+    return { kind: "held" as const, ...extended, isShortened: expiresAt < wanted, ...crossed };
   },
 });
 
@@ -196,6 +208,7 @@ const settledValidator = v.object({
   late: v.boolean(),
   /** Units given back whose period was over: they came back to nobody. */
   lapsed: v.number(),
+  ...told,
 });
 type Settled = Infer<typeof settledValidator>;
 
@@ -209,15 +222,17 @@ export const confirm = mutation({
     customerId: v.string(),
     reservationId: v.string(),
     total: v.optional(v.number()),
+    watch: v.optional(watchValidator),
   },
   returns: settledValidator,
-  handler: async (ctx, { customerId, reservationId, total }) => {
+  handler: async (ctx, { customerId, reservationId, total, watch }) => {
     const now = Date.now();
     const reservation = await findReservation(ctx, customerId, reservationId);
-    if (reservation !== null) return await settle(ctx, reservation, total ?? reservation.value, now);
+    if (reservation !== null)
+      return await settle(ctx, reservation, total ?? reservation.value, now, { watch });
     const event = await settledEvent(ctx, customerId, reservationId);
     const confirmed = total ?? event.held ?? event.value;
-    if (event.expired === true) return await confirmLate(ctx, event, reservationId, confirmed, now);
+    if (event.expired === true) return await confirmLate(ctx, event, reservationId, confirmed, now, watch);
     if (confirmed !== event.value) throw closed(reservationId);
     return settledAgain(event);
   },
@@ -225,11 +240,12 @@ export const confirm = mutation({
 
 /** Ends a reservation: what was reported is charged, the rest goes back. */
 export const release = mutation({
-  args: { customerId: v.string(), reservationId: v.string() },
+  args: { customerId: v.string(), reservationId: v.string(), watch: v.optional(watchValidator) },
   returns: settledValidator,
-  handler: async (ctx, { customerId, reservationId }) => {
+  handler: async (ctx, { customerId, reservationId, watch }) => {
     const reservation = await findReservation(ctx, customerId, reservationId);
-    if (reservation !== null) return await settle(ctx, reservation, reservation.reported ?? 0, Date.now());
+    if (reservation !== null)
+      return await settle(ctx, reservation, reservation.reported ?? 0, Date.now(), { watch });
     const event = await settledEvent(ctx, customerId, reservationId);
     const again = settledAgain(event);
     return { ...again, late: again.late || event.expired === true };
@@ -241,7 +257,7 @@ async function settle(
   reservation: Doc<"reservations">,
   units: number,
   now: number,
-  options: { expired?: true } = {},
+  options: { expired?: true; watch?: Watch } = {},
 ): Promise<Settled> {
   const { customerId, reservationId, entityId, value, properties } = reservation;
   const working = await WorkingRows.reload(ctx, customerId, reservation, now);
@@ -256,8 +272,9 @@ async function settle(
   }
   draws = dated(draws, at, now, working.rows);
   if (difference.gt(0)) {
-    const more = draw(working.rows, { ...scope, units: nearest(difference) }, "cap");
-    working.apply(more);
+    const ask = { ...scope, units: nearest(difference) };
+    const more = draw(working.rows, ask, "cap");
+    working.applyDraw(more, ask, options.watch);
     draws = joined(draws, more.draws, now, working.rows);
     ({ uncovered } = more);
     unlimited ||= more.unlimited;
@@ -278,7 +295,7 @@ async function settle(
     ...(lapsed !== 0 && { lapsed }),
   };
   const tracked = await recordUse(ctx, use, { draws, uncovered, unlimited }, summarize(working.rows, scope));
-  return { ...tracked, late, lapsed };
+  return { ...tracked, late, lapsed, ...working.told() };
 }
 
 /** What was answered when the reservation was settled. */
@@ -296,6 +313,7 @@ async function confirmLate(
   reservationId: string,
   confirmed: number,
   now: number,
+  watch: Watch | undefined,
 ): Promise<Settled> {
   const { customerId, entityId, featureId = "", pools = [{ featureId }] } = event;
   const key = lateKey(reservationId);
@@ -318,10 +336,12 @@ async function confirmLate(
   };
   // What was reported is charged for good: to give of it back is a refund, which counts with all others.
   if (owed.lt(0)) throw closed(reservationId);
-  const outcome = draw(working.rows, { ...scope, units: nearest(owed) }, "cap");
-  working.apply(outcome);
+  const ask = { ...scope, units: nearest(owed) };
+  const outcome = draw(working.rows, ask, "cap");
+  working.applyDraw(outcome, ask, watch);
   await working.save(ctx, customerId, false);
-  return asOne(event, await recordUse(ctx, use, outcome, summarize(working.rows, scope)), confirmed);
+  const late = await recordUse(ctx, use, outcome, summarize(working.rows, scope));
+  return { ...asOne(event, late, confirmed), ...working.told() };
 }
 
 /** The settlement by the sweep and the late confirmation, as the one that they are to the caller. */

@@ -81,7 +81,7 @@ async function findCharge(
 ): Promise<Doc<"charges"> | null> {
   return await ctx.db
     .query("charges")
-    .withIndex("by_customer", (q) => {
+    .withIndex("by_grant", (q) => {
       const later = q.eq("customerId", customerId).eq("grantId", grantId).gt("to", at);
       return until === undefined ? later : later.lte("to", until);
     })

@@ -100,6 +100,23 @@ export const subscriptionFields = {
   quantities: v.optional(v.record(v.string(), v.number())),
 };
 
+export const chargeFields = {
+  customerId: v.string(),
+  featureId: v.string(),
+  entityId: v.optional(v.string()),
+  grantId: v.string(),
+  /** The subscription whose terms price it. */
+  source: v.string(),
+  planId: v.optional(v.string()),
+  from: v.number(),
+  to: v.number(),
+  /** Units beyond what was granted. */
+  overage: v.number(),
+  /** What they cost, in whole currency units. */
+  amount: v.number(),
+  status: v.literal("open"),
+};
+
 /**
  * Hot and cold never share a document: a use reads and writes its `balances` row and appends to
  * `events`, and nothing else. Customers are keyed by the app's own id everywhere.
@@ -149,23 +166,14 @@ export default defineSchema({
     .index("by_reservation", ["customerId", "reservationId"])
     .index("by_expiry", ["expiresAt"]),
 
-  /** Overage of a closed period: written with the balance that closed it, read by invoicing. */
-  charges: defineTable({
-    customerId: v.string(),
-    featureId: v.string(),
-    entityId: v.optional(v.string()),
-    grantId: v.string(),
-    /** The subscription whose terms price it. */
-    source: v.string(),
-    from: v.number(),
-    to: v.number(),
-    /** Units beyond what was granted. */
-    overage: v.number(),
-    /** What they cost, in whole currency units. */
-    amount: v.number(),
-    status: v.literal("open"),
-  })
-    .index("by_customer", ["customerId", "grantId", "to"])
+  /**
+   * Overage of a closed period: written with the balance that closed it, corrected by what is given
+   * back while it is open, read by invoicing. One for each grant and end of a period, without looking:
+   * the write that stores it begins the next period.
+   */
+  charges: defineTable(chargeFields)
+    .index("by_customer", ["customerId", "to"])
+    .index("by_grant", ["customerId", "grantId", "to"])
     .index("by_status", ["status"]),
 
   /** Written when a customer begins, and by grants and plan changes (for the next id); a use never reads it if he has the feature. */

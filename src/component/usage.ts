@@ -1,5 +1,6 @@
 /** Check and track: the hot path. One crossing each; a check and a refusal write nothing. */
 import { v, type Infer } from "convex/values";
+import { crossingValidator, watchValidator, type Crossing } from "../core/alerts.js";
 import { assertAmount } from "../core/arguments.js";
 import { answer, decisionValidator, type Decision, type Summary } from "../core/answers.js";
 import { planValidator, type Plan } from "../core/terms.js";
@@ -72,6 +73,8 @@ const trackArgs = v.object({
   requests: v.array(requestValidator),
   /** Given when the component has answered `unknown_customer`. */
   provision: v.optional(provisionValidator),
+  /** What the caller wants to be told of, should a draw cross it. */
+  watch: v.optional(watchValidator),
 });
 
 /** Applies all of `requests`, or none if one of them is refused. */
@@ -80,14 +83,18 @@ export const track = mutation({
   returns: v.union(
     v.object({ kind: v.literal("unknown_customer") }),
     v.object({ kind: v.literal("refused"), decision: decisionValidator }),
-    v.object({ kind: v.literal("applied"), results: v.array(trackedValidator) }),
+    v.object({
+      kind: v.literal("applied"),
+      results: v.array(trackedValidator),
+      crossings: v.optional(v.array(crossingValidator)),
+    }),
   ),
   handler: trackHandler,
 });
 
 export async function trackHandler(
   ctx: MutationCtx,
-  { customerId, requests, provision }: Infer<typeof trackArgs>,
+  { customerId, requests, provision, watch }: Infer<typeof trackArgs>,
 ) {
   for (const { units } of requests) assertAmount(units, "value", { negative: true });
   const earlier = await findRepeats(ctx, customerId, requests);
@@ -109,7 +116,7 @@ export async function trackHandler(
     if (policy === "reject" && outcome.uncovered > 0) {
       return { kind: "refused" as const, decision: answer(working.rows, ask) };
     }
-    working.apply(outcome);
+    working.applyDraw(outcome, ask, watch);
     outcomes.push({ request, outcome, decision: answer(working.rows, ask) });
   }
   if (beginning !== null) await storeBeginning(ctx, beginning);
@@ -122,7 +129,7 @@ export async function trackHandler(
     if (event !== undefined) results.push(replayed(event));
     else if (done !== undefined) results.push(await recordRequest(ctx, customerId, done));
   }
-  return applied(results);
+  return applied(results, working.told());
 }
 
 interface Applied {
@@ -132,7 +139,11 @@ interface Applied {
   decision: Decision;
 }
 
-const applied = (results: Tracked[]) => ({ kind: "applied" as const, results });
+const applied = (results: Tracked[], told: { crossings?: Crossing[] } = {}) => ({
+  kind: "applied" as const,
+  results,
+  ...told,
+});
 
 /** The event that each request has already left, if its key says so. Throws `idempotency_conflict`. */
 async function findRepeats(ctx: QueryCtx, customerId: string, requests: readonly Request[]) {

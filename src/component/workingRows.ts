@@ -1,7 +1,9 @@
 /** The rows that one call reads and changes, all as of one instant, written at the end or not at all. */
 import { v, type Infer } from "convex/values";
 import { advanceAll, type ClosedPeriod } from "../core/advance.js";
-import type { Draw } from "../core/draws.js";
+import { crossings, type Crossing, type Watch } from "../core/alerts.js";
+import { hasMoved } from "../core/balances.js";
+import type { Ask, Draw } from "../core/draws.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 import { hasBudget } from "./budget.js";
 import { beginCustomer, findCustomer, type Beginning, type Provision } from "./customers.js";
@@ -27,6 +29,7 @@ export class WorkingRows {
   /** Priced periods that are over and have no charge yet. */
   closed: readonly ClosedPeriod[];
   private readonly changed = new Set<string>();
+  private readonly crossed: Crossing[] = [];
 
   constructor(
     /** As they were before time passed. */
@@ -92,6 +95,17 @@ export class WorkingRows {
     this.rows = rows;
   }
 
+  /** As `apply`, of a draw: notes what it has crossed of what is watched. */
+  applyDraw(outcome: { rows: Row[] }, ask: Ask, watch: Watch | undefined): void {
+    if (watch !== undefined) this.crossed.push(...crossings(this.rows, outcome.rows, ask, watch));
+    this.apply(outcome);
+  }
+
+  /** What the draws have crossed, as an answer carries it. */
+  told(): { crossings?: Crossing[] } {
+    return this.crossed.length === 0 ? {} : { crossings: this.crossed };
+  }
+
   /** Takes over what a closed period owes by now. Its row is stored, so that nothing else closes it. */
   correct({
     grantId,
@@ -146,15 +160,6 @@ async function rowsOfGrants(ctx: MutationCtx, customerId: string, unseen: Set<st
 
 const rowKey = ({ featureId, entityId }: { featureId: string; entityId?: string }) =>
   JSON.stringify([featureId, entityId]);
-
-/** Whether anything was taken from a row, given back to it or counted in it. */
-function hasMoved(before: Row | undefined, after: Row): boolean {
-  const counters = (row: Row | undefined) => [
-    ...(row?.grants ?? []).map(({ id, used }) => [id, used]),
-    ...(row?.limits ?? []).map(({ used }) => used),
-  ];
-  return JSON.stringify(counters(before)) !== JSON.stringify(counters(after));
-}
 
 /** The customer's beginning, if this is it. He has no entities then. */
 export async function beginningOf(

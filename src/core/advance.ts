@@ -20,9 +20,11 @@ import { lastBoundary, monthsAfter, nextBoundary } from "./periods.js";
 export interface ClosedPeriod {
   grantId: string;
   source: string;
+  planId?: string;
   featureId: string;
   entityId?: string;
   from: number;
+  /** No two periods of a grant end at the same instant: by grant and end, a charge is one. */
   to: number;
   /** Units beyond `granted`. */
   overage: number;
@@ -141,18 +143,30 @@ function carryUsage(grants: readonly Grant[], used: Decimal): void {
 
 /** Records what a usage-based grant owes for the period that ends at `to`. */
 export function closePeriod(balance: Balance, grant: Grant, to: number, closed: ClosedPeriod[]): void {
-  if (grant.overage === undefined || grant.carry === true || over(grant).eq(0)) return;
+  const period = periodOf(balance, grant, to);
+  if (period !== null && period.overage > 0) closed.push(period);
+}
+
+/** The period of a usage-based grant as it is if it ends at `to`; null of a grant that is never charged. */
+export function periodOf(balance: Balance, grant: Grant, to: number): ClosedPeriod | null {
+  if (grant.overage === undefined || grant.carry === true || grant.unlimited === true) return null;
+  const overage = nearest(over(grant));
   const start = grant.startsAt ?? grant.createdAt;
-  closed.push({
+  const from =
+    grant.reset === undefined ? start : Math.max(start, lastBoundary(grant.reset, grant.reset.nextAt - 1));
+  return {
     grantId: grant.id,
     source: grant.source,
+    ...(grant.planId !== undefined && { planId: grant.planId }),
     featureId: balance.featureId,
     ...(balance.entityId !== undefined && { entityId: balance.entityId }),
-    from: grant.reset === undefined ? start : Math.max(start, lastBoundary(grant.reset, to - 1)),
-    to,
-    overage: nearest(over(grant)),
-    amount: priceOfUsage(grant.overage.price, grant.used, grant.granted),
-  });
+    from,
+    // One that is ended in the millisecond in which it began would end with the one before it.
+    to: Math.max(to, from + 1),
+    overage,
+    // What was set below zero by hand is no credit.
+    amount: overage === 0 ? 0 : priceOfUsage(grant.overage.price, grant.used, grant.granted),
+  };
 }
 
 function reset(balance: Balance, grant: Grant, at: number, until: number, closed: ClosedPeriod[]): void {

@@ -182,3 +182,12 @@ export function copyOf<Row extends Balance>(balance: Row): Row {
     ...(balance.limits && { limits: balance.limits.map((limit) => ({ ...limit })) }),
   };
 }
+
+/** Whether anything was taken from a balance, given back to it or counted in it. */
+export function hasMoved(before: Balance | undefined, after: Balance): boolean {
+  const counters = (balance: Balance | undefined) => [
+    ...(balance?.grants ?? []).map(({ id, used }) => [id, used]),
+    ...(balance?.limits ?? []).map(({ used }) => used),
+  ];
+  return JSON.stringify(counters(before)) !== JSON.stringify(counters(after));
+}

@@ -10,6 +10,7 @@
 
 import type * as balances from "../balances.js";
 import type * as budget from "../budget.js";
+import type * as charges from "../charges.js";
 import type * as controls from "../controls.js";
 import type * as crons from "../crons.js";
 import type * as cursors from "../cursors.js";
@@ -42,6 +43,7 @@ import { anyApi, componentsGeneric } from "convex/server";
 const fullApi: ApiFromModules<{
   balances: typeof balances;
   budget: typeof budget;
+  charges: typeof charges;
   controls: typeof controls;
   crons: typeof crons;
   cursors: typeof cursors;

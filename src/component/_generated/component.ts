@@ -286,6 +286,58 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    charges: {
+      list: FunctionReference<
+        "query",
+        "internal",
+        { cursor?: string | null; customerId: string; limit?: number },
+        {
+          cursor: string | null;
+          page: Array<{
+            amount: number;
+            chargeId: string;
+            createdAt: number;
+            entityId?: string;
+            featureId: string;
+            from: number;
+            grantId: string;
+            overage: number;
+            planId?: string;
+            source: string;
+            status: "open";
+            to: number;
+          }>;
+        },
+        Name
+      >;
+      preview: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          customerId: string;
+          entityId?: string;
+          limit?: number;
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            amount: number;
+            entityId?: string;
+            featureId: string;
+            from: number;
+            grantId: string;
+            open: boolean;
+            overage: number;
+            planId?: string;
+            source: string;
+            to: number | null;
+          }>;
+          total: number;
+        },
+        Name
+      >;
+    };
     controls: {
       set: FunctionReference<
         "mutation",
@@ -1103,7 +1155,24 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       confirm: FunctionReference<
         "mutation",
         "internal",
-        { customerId: string; reservationId: string; total?: number },
+        {
+          customerId: string;
+          reservationId: string;
+          total?: number;
+          watch?: {
+            limits: boolean;
+            usageAlerts: Array<{
+              featureId?: string;
+              planId?: string;
+              threshold: number;
+              thresholdType:
+                | "usage"
+                | "usage_percentage"
+                | "remaining"
+                | "remaining_percentage";
+            }>;
+          };
+        },
         {
           applied: number;
           balance: {
@@ -1139,6 +1208,37 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             unlimited: boolean;
             usage: number;
           } | null;
+          crossings?: Array<
+            | {
+                kind: "threshold";
+                reached: {
+                  entityId?: string;
+                  featureId: string;
+                  granted: number;
+                  remaining: number;
+                  threshold: number;
+                  thresholdType:
+                    | "usage"
+                    | "usage_percentage"
+                    | "remaining"
+                    | "remaining_percentage";
+                  usage: number;
+                };
+              }
+            | {
+                kind: "limit";
+                reached: {
+                  entityId?: string;
+                  featureId: string;
+                  reason:
+                    | "not_included"
+                    | "insufficient"
+                    | "usage_limit"
+                    | "spend_limit"
+                    | "unauthenticated";
+                };
+              }
+          >;
           entityId?: string;
           eventId: string;
           featureId: string;
@@ -1160,6 +1260,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           reservationId: string;
           ttlMs?: number;
           units: number;
+          watch?: {
+            limits: boolean;
+            usageAlerts: Array<{
+              featureId?: string;
+              planId?: string;
+              threshold: number;
+              thresholdType:
+                | "usage"
+                | "usage_percentage"
+                | "remaining"
+                | "remaining_percentage";
+            }>;
+          };
         },
         | {
             decision: {
@@ -1209,6 +1322,37 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             kind: "refused";
           }
         | {
+            crossings?: Array<
+              | {
+                  kind: "threshold";
+                  reached: {
+                    entityId?: string;
+                    featureId: string;
+                    granted: number;
+                    remaining: number;
+                    threshold: number;
+                    thresholdType:
+                      | "usage"
+                      | "usage_percentage"
+                      | "remaining"
+                      | "remaining_percentage";
+                    usage: number;
+                  };
+                }
+              | {
+                  kind: "limit";
+                  reached: {
+                    entityId?: string;
+                    featureId: string;
+                    reason:
+                      | "not_included"
+                      | "insufficient"
+                      | "usage_limit"
+                      | "spend_limit"
+                      | "unauthenticated";
+                  };
+                }
+            >;
             expiresAt: number;
             isShortened: boolean;
             kind: "held";
@@ -1238,7 +1382,23 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       release: FunctionReference<
         "mutation",
         "internal",
-        { customerId: string; reservationId: string },
+        {
+          customerId: string;
+          reservationId: string;
+          watch?: {
+            limits: boolean;
+            usageAlerts: Array<{
+              featureId?: string;
+              planId?: string;
+              threshold: number;
+              thresholdType:
+                | "usage"
+                | "usage_percentage"
+                | "remaining"
+                | "remaining_percentage";
+            }>;
+          };
+        },
         {
           applied: number;
           balance: {
@@ -1274,6 +1434,37 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             unlimited: boolean;
             usage: number;
           } | null;
+          crossings?: Array<
+            | {
+                kind: "threshold";
+                reached: {
+                  entityId?: string;
+                  featureId: string;
+                  granted: number;
+                  remaining: number;
+                  threshold: number;
+                  thresholdType:
+                    | "usage"
+                    | "usage_percentage"
+                    | "remaining"
+                    | "remaining_percentage";
+                  usage: number;
+                };
+              }
+            | {
+                kind: "limit";
+                reached: {
+                  entityId?: string;
+                  featureId: string;
+                  reason:
+                    | "not_included"
+                    | "insufficient"
+                    | "usage_limit"
+                    | "spend_limit"
+                    | "unauthenticated";
+                };
+              }
+          >;
           entityId?: string;
           eventId: string;
           featureId: string;
@@ -1406,6 +1597,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               version: string;
             }>;
           };
+          watch?: {
+            limits: boolean;
+            usageAlerts: Array<{
+              featureId?: string;
+              planId?: string;
+              threshold: number;
+              thresholdType:
+                | "usage"
+                | "usage_percentage"
+                | "remaining"
+                | "remaining_percentage";
+            }>;
+          };
         },
         | { kind: "unknown_customer" }
         | {
@@ -1456,6 +1660,37 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             kind: "refused";
           }
         | {
+            crossings?: Array<
+              | {
+                  kind: "threshold";
+                  reached: {
+                    entityId?: string;
+                    featureId: string;
+                    granted: number;
+                    remaining: number;
+                    threshold: number;
+                    thresholdType:
+                      | "usage"
+                      | "usage_percentage"
+                      | "remaining"
+                      | "remaining_percentage";
+                    usage: number;
+                  };
+                }
+              | {
+                  kind: "limit";
+                  reached: {
+                    entityId?: string;
+                    featureId: string;
+                    reason:
+                      | "not_included"
+                      | "insufficient"
+                      | "usage_limit"
+                      | "spend_limit"
+                      | "unauthenticated";
+                  };
+                }
+            >;
             holds: Array<{
               expiresAt: number;
               replayed: boolean;
@@ -2494,6 +2729,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             properties?: Record<string, string | number | boolean | null>;
             units: number;
           }>;
+          watch?: {
+            limits: boolean;
+            usageAlerts: Array<{
+              featureId?: string;
+              planId?: string;
+              threshold: number;
+              thresholdType:
+                | "usage"
+                | "usage_percentage"
+                | "remaining"
+                | "remaining_percentage";
+            }>;
+          };
         },
         | { kind: "unknown_customer" }
         | {
@@ -2544,6 +2792,37 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             kind: "refused";
           }
         | {
+            crossings?: Array<
+              | {
+                  kind: "threshold";
+                  reached: {
+                    entityId?: string;
+                    featureId: string;
+                    granted: number;
+                    remaining: number;
+                    threshold: number;
+                    thresholdType:
+                      | "usage"
+                      | "usage_percentage"
+                      | "remaining"
+                      | "remaining_percentage";
+                    usage: number;
+                  };
+                }
+              | {
+                  kind: "limit";
+                  reached: {
+                    entityId?: string;
+                    featureId: string;
+                    reason:
+                      | "not_included"
+                      | "insufficient"
+                      | "usage_limit"
+                      | "spend_limit"
+                      | "unauthenticated";
+                  };
+                }
+            >;
             kind: "applied";
             results: Array<{
               applied: number;

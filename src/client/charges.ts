@@ -1,0 +1,31 @@
+import type { ComponentApi } from "../component/_generated/component.js";
+import { assertId } from "../core/arguments.js";
+import type { QueryContext } from "./contexts.js";
+import { assertCustomerPage, type PageArgs } from "./pages.js";
+
+/** What customers owe for usage beyond what was granted: units of the feature, whole currency units. */
+export class Charges {
+  constructor(private readonly component: ComponentApi) {}
+
+  /**
+   * What was fixed when a customer's periods closed, the latest end first: one charge for each grant
+   * and period. Not what is in a preview: together they are all that he owes.
+   */
+  async list(ctx: QueryContext, args: { customerId: string } & PageArgs) {
+    assertCustomerPage(args, [], "charges.list");
+    return await ctx.runQuery(this.component.charges.list, args);
+  }
+
+  /**
+   * What a customer (or one entity of his) owes now and is not listed as a charge yet: for each
+   * usage-based grant its period so far (`open`), priced as the period's close will price it, and
+   * periods that are over but that nothing has written yet. What is held counts as used until it is
+   * settled. `limit` counts balances, 200 unless told; where there are more, `total` is the page's.
+   * Throws `entity_not_found`.
+   */
+  async preview(ctx: QueryContext, args: { customerId: string; entityId?: string } & PageArgs) {
+    assertCustomerPage(args, ["entityId"], "charges.preview");
+    if (args.entityId !== undefined) assertId(args.entityId, "entityId");
+    return await ctx.runQuery(this.component.charges.preview, { ...args, limit: args.limit ?? 200 });
+  }
+}
