@@ -161,8 +161,8 @@ export function periodOf(balance: Balance, grant: Grant, to: number): ClosedPeri
     featureId: balance.featureId,
     ...(balance.entityId !== undefined && { entityId: balance.entityId }),
     from,
-    // One that is ended in the millisecond in which it began would end with the one before it.
-    to: Math.max(to, from + 1),
+    // One that is ended in the very millisecond in which it began would end with the one before it.
+    to: to === from && from > start ? to + 1 : to,
     overage,
     // What was set below zero by hand is no credit.
     amount: overage === 0 ? 0 : priceOfUsage(grant.overage.price, grant.used, grant.granted),

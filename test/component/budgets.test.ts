@@ -211,6 +211,26 @@ describe("an operation stays within its budget", () => {
     for (const [index, limit] of budget.entries()) expect(cost[index]).toBeLessThanOrEqual(limit);
   });
 
+  test("watching thresholds and limits costs nothing in the database", async () => {
+    const told: string[] = [];
+    const watching = new Tally(components.tally, {
+      catalog: defineCatalog({ features, plans: [free(0), usageBased] }),
+      identify: async () => null,
+      usageAlerts: [{ threshold: 0.0001, thresholdType: "usage_percentage" }],
+      on: {
+        thresholdReached: async (_ctx, { featureId }): Promise<void> => void told.push(featureId),
+        limitReached: async (): Promise<void> => {},
+      },
+    });
+    for (const featureId of ["messages", "premium_messages"]) {
+      const [plain, watched] = [await surrounded(alone), await surrounded(alone)];
+      const use = { featureId, value: 20 };
+      const expected = await plain.cost((ctx) => plain.tally.for(ctx, me).track(use));
+      expect(await watched.cost((ctx) => watching.for(ctx, me).track(use))).toEqual(expected);
+    }
+    expect(told).toEqual(["messages", "credits"]);
+  });
+
   test("closing a priced period adds one charge", async () => {
     const deployment = await surrounded(alone);
     const { tally, run, cost } = deployment;

@@ -96,6 +96,10 @@ describe("the ends of a grant's periods", () => {
     ]);
   });
 
+  test("are the instant itself, where no period was before", () => {
+    expect(ended(messages(calls(130)), JAN_31).closed).toMatchObject([{ from: JAN_31, to: JAN_31 }]);
+  });
+
   test("are the instant of the change, in the midst of a period", () => {
     const { balance } = advance(messages(calls(130)), JAN_31 + DAY);
     expect(ended(balance, JAN_31 + DAY).closed).toMatchObject([{ from: JAN_31, to: JAN_31 + DAY }]);

@@ -2,6 +2,7 @@
 import {
   anyApi,
   componentsGeneric,
+  internalMutationGeneric,
   internalQueryGeneric,
   mutationGeneric,
   queryGeneric,
@@ -26,6 +27,7 @@ import {
   plan,
   product,
   Tally,
+  type CallbackContext,
   type Identity,
 } from "../../src/client/index.js";
 
@@ -50,14 +52,14 @@ export const catalog = defineCatalog({
 });
 
 export const schema = defineSchema({ notes: defineTable({ text: v.string() }) });
-type DataModel = DataModelFromSchemaDefinition<typeof schema>;
+export type DataModel = DataModelFromSchemaDefinition<typeof schema>;
 const query: QueryBuilder<DataModel, "public"> = queryGeneric;
 const mutation: MutationBuilder<DataModel, "public"> = mutationGeneric;
 const action: ActionBuilder<DataModel, "public"> = actionGeneric;
 
 // What code generation writes: the type of every module of the app, this one included.
 type Modules = ApiFromModules<{ app: typeof import("./app.js") }>;
-const internal = anyApi as unknown as FilterApi<Modules, FunctionReference<"query", "internal">>;
+const internal = anyApi as unknown as FilterApi<Modules, FunctionReference<"query" | "mutation", "internal">>;
 const components = componentsGeneric() as unknown as { tally: ComponentApi<"tally"> };
 
 /** A query whose type is part of what `identify` closes over. */
@@ -65,6 +67,13 @@ export const userOf = internalQueryGeneric({
   args: { token: v.string() },
   returns: v.object({ id: v.string() }),
   handler: async (_ctx, { token }) => ({ id: token }),
+});
+
+/** A mutation whose type is part of what a callback closes over. */
+export const noteLimit = internalMutationGeneric({
+  args: { text: v.string() },
+  returns: v.null(),
+  handler: async () => null,
 });
 
 export const tally = new Tally(components.tally, {
@@ -75,6 +84,18 @@ export const tally = new Tally(components.tally, {
     if (user === null) return null;
     const { id } = await ctx.runQuery(internal.app.userOf, { token: user.subject });
     return { customerId: id, entityId: workspaceId };
+  },
+  usageAlerts: [
+    { threshold: 80, thresholdType: "usage_percentage" },
+    { featureId: "credits", planId: "pro", threshold: 1, thresholdType: "remaining" },
+  ],
+  on: {
+    thresholdReached: async (ctx: CallbackContext<DataModel>, { featureId, threshold }): Promise<void> => {
+      await ctx.db?.insert("notes", { text: `${featureId} at ${threshold}` });
+    },
+    limitReached: async (ctx, { featureId }): Promise<void> => {
+      await ctx.runMutation(internal.app.noteLimit, { text: featureId });
+    },
   },
 });
 
