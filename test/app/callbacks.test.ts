@@ -261,6 +261,7 @@ describe("every verb that draws tells", () => {
     ["consume of a list", (ctx) => tally.for(ctx, me).consume([{ featureId: "messages", value: 8 }])],
     ["check with sendEvent", (ctx) => tally.check(ctx, { ...messages, requiredBalance: 8, sendEvent: true })],
     ["reserve", (ctx) => tally.reservations.reserve(ctx, { ...messages, value: 8 })],
+    ["reserve of a list", (ctx) => tally.for(ctx, me).reserve([{ featureId: "messages", value: 8 }])],
     ["a reservation of tally.for", (ctx) => tally.for(ctx, me).reserve({ featureId: "messages", value: 8 })],
     [
       "extend",
