@@ -39,6 +39,7 @@ const heldFields = {
   value: v.number(),
   expiresAt: v.number(),
 };
+const reservedValidator = v.object({ ...heldFields, replayed: v.boolean() });
 
 /** Draws all that `holds` ask for now, or nothing. The draws are in the balance at once: nobody else can have them. */
 export const reserve = mutation({
@@ -51,17 +52,13 @@ export const reserve = mutation({
   returns: v.union(
     v.object({ kind: v.literal("unknown_customer") }),
     v.object({ kind: v.literal("refused"), decision: decisionValidator }),
-    v.object({
-      kind: v.literal("held"),
-      holds: v.array(v.object({ ...heldFields, replayed: v.boolean() })),
-      ...told,
-    }),
+    v.object({ kind: v.literal("held"), holds: v.array(reservedValidator), ...told }),
   ),
   handler: async (ctx, { customerId, holds, provision, watch }) => {
     const now = Date.now();
     const open = await repeatsOfHolds(ctx, customerId, holds, now);
     const fresh = holds.filter((_, index) => open[index] === null);
-    const drawn = new Map<AskedHold, Outcome>();
+    const outcomes = new Map<AskedHold, Outcome>();
     let crossed: ReturnType<WorkingRows["told"]> = {};
     if (fresh.length > 0) {
       const beginning = await beginningOf(ctx, customerId, fresh, provision, now);
@@ -74,26 +71,33 @@ export const reserve = mutation({
         const outcome = draw(working.rows, ask, "reject");
         if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
         working.applyDraw(outcome, ask, watch);
-        drawn.set(hold, outcome);
+        outcomes.set(hold, outcome);
       }
       crossed = working.told();
       if (beginning !== null) await storeBeginning(ctx, beginning);
       await working.save(ctx, customerId, beginning !== null);
     }
-    const results = [];
+    const results: Infer<typeof reservedValidator>[] = [];
     for (const [index, hold] of holds.entries()) {
-      const [repeated, outcome] = [open[index], drawn.get(hold)];
+      const [repeated, outcome] = [open[index], outcomes.get(hold)];
       if (repeated) results.push({ ...held(repeated), replayed: true });
-      if (outcome === undefined) continue;
-      const { ttlMs, units: value, reservationId = newId(), ...kept } = hold;
-      const { draws, unlimited } = outcome;
-      const reservation = { ...kept, customerId, reservationId, value, draws, expiresAt: now + ttlMs };
-      await ctx.db.insert("reservations", { ...reservation, ...(unlimited && { unlimited }) });
-      results.push({ ...held(reservation), replayed: false });
+      else if (outcome) results.push(await storeHold(ctx, customerId, hold, outcome, now));
     }
     return { kind: "held" as const, holds: results, ...crossed };
   },
 });
+
+async function storeHold(
+  ctx: MutationCtx,
+  customerId: string,
+  { ttlMs, units: value, reservationId = newId(), ...hold }: AskedHold,
+  { draws, unlimited }: Outcome,
+  now: number,
+) {
+  const reservation = { ...hold, customerId, reservationId, value, draws, expiresAt: now + ttlMs };
+  await ctx.db.insert("reservations", { ...reservation, ...(unlimited && { unlimited }) });
+  return { ...held(reservation), replayed: false };
+}
 
 function held({ reservationId, value, expiresAt }: Infer<typeof heldValidator>): Infer<typeof heldValidator> {
   return { reservationId, value, expiresAt };

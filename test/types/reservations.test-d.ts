@@ -24,6 +24,24 @@ describe("a hold", () => {
     });
   });
 
+  test("may be made with others, of which each is of a feature that the catalog has", () => {
+    userMutation({
+      args: {},
+      handler: async (ctx) => {
+        const holds = await ctx.reserve([
+          { featureId: "messages", value: 5 },
+          { featureId: "credits", value: 5, reservationId: "job_1" },
+        ]);
+        expectTypeOf(holds).toEqualTypeOf<Reservation[]>();
+        // @ts-expect-error one of the two is unknown
+        await ctx.reserve([
+          { featureId: "messages", value: 5 },
+          { featureId: "mesages", value: 5 },
+        ]);
+      },
+    });
+  });
+
   test("may be of a feature typed string, to be checked at run time", () => {
     userAction({
       args: { featureId: v.string() },
