@@ -114,6 +114,7 @@ export function handOver(
     if (!endedIds.has(rollover.rolledFrom ?? "")) continue;
     rollover.rolledFrom = keeper.id;
     rollover.source = keeper.source;
+    delete rollover.suspendedAt;
   }
   capRollovers(balance, keeper);
 }

@@ -262,12 +262,12 @@ export function limitsOf(rows: readonly Balance[], featureId: string, entityId?:
   return governingRow(rows, featureId, entityId, "limits")?.limits ?? [];
 }
 
-/** The rows that `governing`'s spend limit spans: the entity's, or all of the customer's. */
+/** The rows that `governing`'s spend limit spans: all of the customer's, or what an entity can draw on. */
 export function spannedRows<Row extends Balance>(rows: readonly Row[], governing: Balance): Row[] {
+  const owners = [undefined, governing.entityId];
   return rows.filter(
     ({ featureId, entityId }) =>
-      featureId === governing.featureId &&
-      (governing.entityId === undefined || entityId === governing.entityId),
+      featureId === governing.featureId && (governing.entityId === undefined || owners.includes(entityId)),
   );
 }
 
@@ -278,9 +278,7 @@ export function spannedRows<Row extends Balance>(rows: readonly Row[], governing
 export function spendLimitOf(rows: readonly Balance[], governing: Balance): Decimal | undefined {
   const max = governing.overage?.max;
   if (max === undefined || max === null) return undefined;
-  const shared = rows.filter((row) => row.featureId === governing.featureId && row.entityId === undefined);
-  const payers = new Set([...shared, ...spannedRows(rows, governing)]);
-  const grants = [...payers].flatMap((row) => row.grants);
+  const grants = spannedRows(rows, governing).flatMap((row) => row.grants);
   return spendUnits(max, grants, governing.advancedAt);
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   copyOf,
   emptyBalance,
+  isCurrent,
   isLive,
   lapsesAt,
   left,
@@ -52,6 +53,14 @@ describe("a grant is live", () => {
     const passing = grant("a", { expiresAt: FEB_28 });
     expect(isLive(passing, FEB_28 - 1)).toBe(true);
     expect(isLive(passing, FEB_28)).toBe(false);
+  });
+
+  test("until it is suspended, though it is not over", () => {
+    const unpaid = grant("a", { suspendedAt: FEB_28, expiresAt: MAR_31 });
+    expect(isLive(unpaid, FEB_28 - 1)).toBe(true);
+    expect(isLive(unpaid, FEB_28)).toBe(false);
+    expect(isCurrent(unpaid, MAR_31 - 1)).toBe(true);
+    expect(isCurrent(unpaid, MAR_31)).toBe(false);
   });
 
   test("for ever when neither is set", () => {
@@ -105,6 +114,12 @@ describe("a balance changes next", () => {
 
   test("not when a grant started that has been counted since", () => {
     expect(nextChangeAt(messages(grant("a", { startsAt: JAN_31 })))).toBeUndefined();
+  });
+
+  test("is the suspension of a grant, until that has come", () => {
+    const unpaid = grant("a", { suspendedAt: FEB_28 });
+    expect(nextChangeAt(messages(unpaid))).toBe(FEB_28);
+    expect(nextChangeAt(row("messages", [unpaid], { advancedAt: FEB_28 }))).toBeUndefined();
   });
 
   test("when one of its limits begins anew", () => {

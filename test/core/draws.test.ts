@@ -1,11 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  askedFeature,
-  assertBalanced,
-  decide,
-  defaultOnInsufficient,
-  draw,
-} from "../../src/core/draws.js";
+import { askedFeature, assertBalanced, decide, defaultOnInsufficient, draw } from "../../src/core/draws.js";
 import { governingRow, limitsOf } from "../../src/core/controls.js";
 import {
   ask,
@@ -420,15 +414,16 @@ describe("a spend limit", () => {
     expect(draw(rows, ask(100), "cap").applied).toBe(2);
   });
 
-  test("of an entity spans its own row alone", () => {
+  test("of an entity spans what it can draw on, and no other entity's", () => {
     const rows = [
       messages(grant("a", { granted: 0, used: 8, overage: usageBased })),
       row("messages", [grant("b", { granted: 0, overage: usageBased })], {
         entityId: "seat",
         overage: { max: 10 },
       }),
+      row("messages", [grant("c", { granted: 0, used: 5, overage: usageBased })], { entityId: "desk" }),
     ];
-    expect(used(draw(rows, ask(3, { entityId: "seat" }), "cap").rows)).toEqual({ a: 8, b: 3 });
+    expect(used(draw(rows, ask(3, { entityId: "seat" }), "cap").rows)).toEqual({ a: 8, b: 2, c: 5 });
   });
 
   test("of an entity counts what its own row owes already", () => {

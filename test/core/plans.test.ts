@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { advance } from "../../src/core/advance.js";
 import type { Grant } from "../../src/core/balances.js";
 import type { Item, Plan } from "../../src/core/terms.js";
 import {
   changeGrants,
+  controlOf,
   grantOf,
   isUpgrade,
   periodEnd,
   resumeGrants,
   scheduleGrants,
+  suspendGrants,
   startingBalances,
   type GrantChange,
   type Start,
@@ -561,5 +564,115 @@ describe("a change that is scheduled", () => {
   test("that is taken back leaves the old plan the end that it has of its own", () => {
     const change = { resuming: "old", dropping: new Set(["new"]), endsAt: APR_30 };
     expect(resumeGrants(frozen(scheduled), change).grants[0]?.expiresAt).toBe(APR_30);
+  });
+});
+
+describe("a suspension", () => {
+  const held = messages(
+    old("a", { used: 30, reset: monthly, rollover: { max: 50 } }),
+    old("r", { rolledFrom: "a", expiresAt: MAY_31 }),
+    grant("gift", { source: "gift" }),
+  );
+  const suspended = suspendGrants(frozen(held), "old", FEB_28);
+
+  test("stops all grants of its source, what was left of earlier periods included, and no others", () => {
+    expect(suspended.grants.map(({ suspendedAt }) => suspendedAt)).toEqual([FEB_28, FEB_28, undefined]);
+  });
+
+  test("is undone without a trace", () => {
+    expect(suspendGrants(frozen(suspended), "old", undefined)).toStrictEqual(held);
+  });
+
+  test("can be put off", () => {
+    expect(suspendGrants(frozen(suspended), "old", MAR_31).grants[0]?.suspendedAt).toBe(MAR_31);
+  });
+
+  test("lets periods end as ever, and what is left over is suspended with the rest", () => {
+    const { grants } = advance(suspended, FEB_28).balance;
+    expect(grants.find(({ id }) => id === "a")).toMatchObject({ used: 0, suspendedAt: FEB_28 });
+    const rolled = grants.filter(({ rolledFrom }) => rolledFrom === "a");
+    expect(rolled).toMatchObject([{ granted: 50, createdAt: FEB_28, suspendedAt: FEB_28 }]);
+  });
+
+  test("is no end: what was used counts against another plan", () => {
+    const change = {
+      ending: new Set(["old"]),
+      incoming: [grant("new", { source: "new" })],
+      keepsUsage: true,
+      keepsBalance: false,
+      now: MAR_31,
+      nextGrantId: () => "next",
+    };
+    const { grants } = changeGrants(frozen({ ...suspended, advancedAt: MAR_31 }), change).balance;
+    expect(grants.find(({ id }) => id === "new")?.used).toBe(30);
+  });
+});
+
+describe("what a plan controls", () => {
+  const careful = plan({
+    items: [item()],
+    controls: [
+      { featureId: "messages", overageAllowed: false },
+      { featureId: "images", usageLimit: { max: 5, interval: "day", anchor: "utc" } },
+    ],
+  });
+  const start = { now: JAN_31, anchor: JAN_31, nextGrantId: () => "g1" };
+
+  test("is in the balances of who begins with it, of features that it does not grant as well", () => {
+    expect(startingBalances([careful], start, () => "s1")).toMatchObject([
+      { featureId: "messages", grants: [{ id: "g1" }], overage: { allowed: false } },
+      {
+        featureId: "images",
+        grants: [],
+        limits: [{ max: 5, used: 0 }],
+        controls: { plans: [{ source: "s1" }] },
+      },
+    ]);
+  });
+
+  test("begins and ends with it", () => {
+    const at = { source: "s1", now: JAN_31 };
+    expect(controlOf(careful, "messages", at)).toStrictEqual({ source: "s1", overageAllowed: false });
+    expect(controlOf(careful, "messages", { ...at, startsAt: FEB_28, endsAt: MAR_31 })).toStrictEqual({
+      source: "s1",
+      startsAt: FEB_28,
+      expiresAt: MAR_31,
+      overageAllowed: false,
+    });
+    expect(controlOf(careful, "exports", at)).toBeUndefined();
+  });
+
+  test("changes with it, at once or at its end, which can be taken back", () => {
+    const none = new Set<string>();
+    const [before] = startingBalances([careful], start, () => "s1");
+    const control = { source: "s2", startsAt: FEB_28, overageAllowed: true };
+    const scheduled = scheduleGrants(frozen(before!), {
+      ending: new Set(["s1"]),
+      dropping: none,
+      starting: [],
+      control,
+      at: FEB_28,
+    });
+    const overageAt = (now: number) => advance(scheduled, now).balance.overage;
+    expect([overageAt(FEB_28 - 1), overageAt(FEB_28)]).toEqual([{ allowed: false }, { allowed: true }]);
+    const resumed = resumeGrants(frozen(scheduled), {
+      resuming: "s1",
+      dropping: new Set(["s2"]),
+      endsAt: undefined,
+    });
+    expect(resumed).toStrictEqual(before);
+    const change = {
+      incoming: [],
+      keepsUsage: true,
+      keepsBalance: false,
+      now: JAN_31,
+      nextGrantId: () => "g2",
+    };
+    const changed = changeGrants(frozen(before!), {
+      ...change,
+      ending: new Set(["s1"]),
+      control: { source: "s2", overageAllowed: true },
+    });
+    expect(changed.balance.overage).toEqual({ allowed: true });
   });
 });
