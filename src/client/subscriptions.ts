@@ -150,7 +150,7 @@ export class Subscriptions<Ids extends CatalogIds> {
     if (since !== undefined) assertInstant(since, "since");
     if (typeof named.planId !== "string") refuse("planId", "must be a string", named.planId);
     const { policy } = this;
-    return await ctx.runMutation(this.component.subscriptions.setPastDue, {
+    return await ctx.runMutation(this.component.pastDue.set, {
       ...named,
       pastDue: pastDue
         ? { since, ...(policy !== "keep" && { suspendAfterMs: policy.suspendAfterDays * DAY_MS }) }

@@ -10,7 +10,7 @@ import { pageArgs, pageOf } from "./cursors.js";
 import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
-import { resume as resumeSubscription, suspend, transition, type Incoming } from "./planChanges.js";
+import { resume as resumeSubscription, transition, type Incoming } from "./planChanges.js";
 import { termsOf } from "./planVersions.js";
 import { MAX_ENTITIES } from "./rows.js";
 import { subscriptionFields } from "./schema.js";
@@ -89,7 +89,7 @@ export async function openSubscriptions(
 const MAX_OPEN = 4 * MAX_ENTITIES;
 
 const whenValidator = v.union(v.literal("now"), v.literal("period_end"));
-const provenanceFields = {
+export const provenanceFields = {
   idempotencyKey: v.optional(v.string()),
   reason: v.optional(v.string()),
   actor: v.optional(v.string()),
@@ -363,7 +363,7 @@ export const preview = query({
   },
 });
 
-const namedArgs = {
+export const namedArgs = {
   customerId: v.string(),
   entityId: v.optional(v.string()),
   planId: v.string(),
@@ -450,66 +450,8 @@ export const resume = mutation({
   },
 });
 
-/**
- * Notes that a payment for a plan is missing, or (null) that it has come. Told again without `since`,
- * it is still missing since the first time: retries of a payment prolong nothing.
- */
-export const setPastDue = mutation({
-  args: {
-    ...namedArgs,
-    pastDue: v.union(
-      v.object({
-        since: v.optional(v.number()),
-        /** How long the grants go on from then; for ever, if absent. */
-        suspendAfterMs: v.optional(v.number()),
-      }),
-      v.null(),
-    ),
-    ...provenanceFields,
-  },
-  returns: v.object({
-    pastDueAt: v.union(v.number(), v.null()),
-    suspendsAt: v.union(v.number(), v.null()),
-    replayed: v.boolean(),
-  }),
-  handler: async (ctx, args) => {
-    const { customerId, entityId, planId, pastDue, idempotencyKey: key, reason, actor } = args;
-    const now = Date.now();
-    await getCustomer(ctx, customerId);
-    const properties = { pastDue: pastDue !== null };
-    const earlier = key === undefined ? null : await findEvent(ctx, customerId, key);
-    if (earlier !== null) {
-      repeatOf(earlier, { kind: "plan", planId, entityId, value: 0, properties });
-      const same = await findActive(ctx, args, now);
-      return { pastDueAt: same?.pastDueAt ?? null, suspendsAt: same?.suspendsAt ?? null, replayed: true };
-    }
-    const held = await activeSubscription(ctx, args, now);
-    const { pastDueAt, suspendsAt } = pastDueSince(held, pastDue, now);
-    const isChange = pastDueAt !== held.pastDueAt || suspendsAt !== held.suspendsAt;
-    if (isChange) await suspend(ctx, held, { pastDueAt, suspendsAt }, now);
-    if (isChange || key !== undefined) {
-      const event = { customerId, entityId, planId, properties, key, reason, actor };
-      await ctx.db.insert("events", { ...event, kind: "plan", value: 0, draws: [] });
-    }
-    return { pastDueAt: pastDueAt ?? null, suspendsAt: suspendsAt ?? null, replayed: false };
-  },
-});
-
-function pastDueSince(
-  held: Subscription,
-  pastDue: { since?: number; suspendAfterMs?: number } | null,
-  now: number,
-): Pick<Subscription, "pastDueAt" | "suspendsAt"> {
-  if (pastDue === null) return { pastDueAt: undefined, suspendsAt: undefined };
-  const { since = Math.min(now, held.pastDueAt ?? now), suspendAfterMs } = pastDue;
-  return {
-    pastDueAt: since,
-    suspendsAt: suspendAfterMs === undefined ? undefined : since + suspendAfterMs,
-  };
-}
-
 /** Throws `plan_not_found` unless the customer has the plan now. */
-async function activeSubscription(ctx: QueryCtx, named: Named, now: number): Promise<Subscription> {
+export async function activeSubscription(ctx: QueryCtx, named: Named, now: number): Promise<Subscription> {
   const { customerId, planId } = named;
   const found = await findActive(ctx, named, now);
   if (found !== undefined) return found;
@@ -526,7 +468,7 @@ interface Named {
   planId: string;
 }
 
-async function findActive(
+export async function findActive(
   ctx: QueryCtx,
   { customerId, entityId, planId }: Named,
   now: number,

@@ -19,6 +19,7 @@ import type * as entities from "../entities.js";
 import type * as events from "../events.js";
 import type * as grants from "../grants.js";
 import type * as ids from "../ids.js";
+import type * as pastDue from "../pastDue.js";
 import type * as planChanges from "../planChanges.js";
 import type * as planVersions from "../planVersions.js";
 import type * as refunds from "../refunds.js";
@@ -52,6 +53,7 @@ const fullApi: ApiFromModules<{
   events: typeof events;
   grants: typeof grants;
   ids: typeof ids;
+  pastDue: typeof pastDue;
   planChanges: typeof planChanges;
   planVersions: typeof planVersions;
   refunds: typeof refunds;

@@ -1078,6 +1078,27 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    pastDue: {
+      set: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId?: string;
+          idempotencyKey?: string;
+          pastDue: { since?: number; suspendAfterMs?: number } | null;
+          planId: string;
+          reason?: string;
+        },
+        {
+          pastDueAt: number | null;
+          replayed: boolean;
+          suspendsAt: number | null;
+        },
+        Name
+      >;
+    };
     refunds: {
       refund: FunctionReference<
         "mutation",
@@ -2448,25 +2469,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           reason?: string;
         },
         { resumed: boolean },
-        Name
-      >;
-      setPastDue: FunctionReference<
-        "mutation",
-        "internal",
-        {
-          actor?: string;
-          customerId: string;
-          entityId?: string;
-          idempotencyKey?: string;
-          pastDue: { since?: number; suspendAfterMs?: number } | null;
-          planId: string;
-          reason?: string;
-        },
-        {
-          pastDueAt: number | null;
-          replayed: boolean;
-          suspendsAt: number | null;
-        },
         Name
       >;
     };
