@@ -94,14 +94,10 @@ export class Workshop {
   }
 
   private vitest(args: readonly string[]): Promise<{ code: number | null; output: string }> {
-    const command = [
-      "node_modules/vitest/vitest.mjs",
-      "run",
-      "--bail=1",
-      "--maxWorkers=1",
-      "--reporter=json",
-    ];
-    const child = spawn(process.execPath, [...command, ...args], {
+    // A test that is slow on a busy machine has noticed nothing.
+    const patience = ["--testTimeout=120000", "--hookTimeout=120000"];
+    const options = ["run", "--bail=1", "--maxWorkers=1", "--reporter=json", ...patience, ...args];
+    const child = spawn(process.execPath, ["node_modules/vitest/vitest.mjs", ...options], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
       timeout: PATIENCE_MS,
