@@ -104,24 +104,15 @@ const drawing = of(
     ],
     [
       "a control forbids overage whatever the plan says",
-      "control?.allowed ?? grant.overage !== undefined",
+      "governing?.overage?.allowed ?? grant.overage !== undefined",
       "grant.overage !== undefined",
     ],
     [
       "a spend limit holds overflow",
-      "return max === undefined ? undefined : this.spendRoom(entry, governing!, max);",
-      "return max === undefined ? undefined : undefined;",
+      "this.drawFrom(entry, this.spendRoom(entry))",
+      "this.drawFrom(entry, undefined)",
     ],
-    [
-      "a spend limit counts what is owed already",
-      "exact(max).minus(total(spanned.flatMap((row) => row.grants.map(over))))",
-      "exact(max)",
-    ],
-    [
-      "a customer's spend limit spans his entities",
-      "(governing.entityId === undefined || row.entityId === governing.entityId)",
-      "row.entityId === governing.entityId",
-    ],
+    ["a spend limit counts what is owed already", "max.minus(total(spent))", "max"],
     [
       "limit counted twice: credits count in their own system's limits alone",
       "if (entry.row.featureId !== this.asked) this.count(entry.row.featureId, amount);",
@@ -137,18 +128,7 @@ const drawing = of(
       "this.count(this.asked, units.minus(uncovered));",
       "this.count(this.asked, units);",
     ],
-    ["an entity's own limits hide the customer's", "return own ?? governing.find(", "return governing.find("],
     ["the tightest limit binds", "rooms.reduce(smaller)", "rooms[0]"],
-    [
-      "an entity's own spend limit counts what the entity owes",
-      "row.entityId === governing.entityId)",
-      "false)",
-    ],
-    [
-      "a spend limit spans no other feature",
-      "row.featureId === featureId &&\n        (governing",
-      "(governing",
-    ],
     ["dust goes back from its own pool", "if (drawn.entry.poolIndex !== poolIndex) continue;", ""],
     ["a pool keeps no dust", "    this.returnDust();", ""],
     [
@@ -158,8 +138,8 @@ const drawing = of(
     ],
     [
       "seats that are paid for do not go below zero by default",
-      "control?.allowed === false || isPriced",
-      "control?.allowed === false",
+      "governing?.overage?.allowed === false || isPriced",
+      "governing?.overage?.allowed === false",
     ],
   ],
 );
@@ -258,15 +238,19 @@ const time = [
         "grant.reset?.nextAt !== at)",
         "grant.reset?.nextAt === at)",
       ],
-      ["a usage limit begins anew at its boundary", "    limit.used = 0;", ""],
     ],
   ),
   ...of(
     "src/core/balances.ts",
     ["test/core/balances.test.ts"],
     [
-      ["half-open: at its expiry a grant is gone", "now < (grant.expiresAt ??", "now <= (grant.expiresAt ??"],
-      ["half-open: at its start a grant is there", "?? -Infinity) <= now", "?? -Infinity) < now"],
+      ["half-open: at its expiry a grant is gone", "now < (expiresAt ??", "now <= (expiresAt ??"],
+      [
+        "half-open: at its start a grant is there",
+        "(startsAt ?? -Infinity) <= now",
+        "(startsAt ?? -Infinity) < now",
+      ],
+      ["what is suspended pays for nothing", "&& now < (grant.suspendedAt ?? Infinity)", ""],
       ["a debt that is carried outlives the reset", "grant.carry === true && left(grant).eq(0)", "false"],
       ["nothing is beyond an unlimited grant", "grant.unlimited ? ZERO :", ""],
     ],
@@ -292,7 +276,7 @@ const time = [
 
 const givingBack = of(
   "src/core/refunds.ts",
-  ["test/core/refunds.test.ts", "test/core/properties.test.ts"],
+  ["test/core/refunds.test.ts"],
   [
     [
       "hold across reset: what has lapsed comes back to nobody",
@@ -323,8 +307,43 @@ const givingBack = of(
     ["what stays of a draw is charged at the cost of its day", "priceOf(staying, rateOf(past))", "staying"],
     [
       "a debt that the next period has paid is not given back",
-      "grant.carry === true && grant.reset !== undefined && past.until === undefined",
+      "carry === true && reset !== undefined && at < lastBoundary(reset, now)",
       "false",
+    ],
+    [
+      "closed overage: what comes back of it comes off its charge",
+      "chargeOf(charges, past, at);",
+      "chargeOf([], past, at);",
+    ],
+    [
+      "closed overage: what comes off its charge comes back nowhere else",
+      "? [null, past] : [off, rest]",
+      "? [null, past] : [off, past]",
+    ],
+    ["never more comes back than is used", "partOf(past, atLeastZero(room))", "[past]"],
+  ],
+);
+
+const holding = of(
+  "src/core/holds.ts",
+  ["test/app/settling-corners.test.ts", "test/app/reservations.test.ts", "test/app/refunds.test.ts"],
+  [
+    [
+      "hold across reset: a draw keeps the instant at which it was made",
+      "at, recordedAt) ? draw : { ...draw, at }",
+      "at, recordedAt) ? draw : draw",
+    ],
+    ["draws of two grants stay two", "last.grantId === next.grantId &&", ""],
+    ["draws that lapse at two instants stay two", "last.until === next.until &&", ""],
+    [
+      "draws of two periods stay two",
+      "isOnePeriod(rows, last.grantId, last.at ?? recordedAt, next.at ?? recordedAt)",
+      "true",
+    ],
+    [
+      "a limit's period is one of those that a draw was made in",
+      "? [...limits, grant.reset] : limits;",
+      "? [grant.reset] : [];",
     ],
   ],
 );
@@ -393,8 +412,33 @@ const planning = [
   ),
   ...of(
     "src/core/controls.ts",
-    ["test/core/controls.test.ts"],
-    [["a limit that is changed keeps its count", "counted?.used ?? 0", "0"]],
+    ["test/core/controls.test.ts", "test/core/draws.test.ts"],
+    [
+      ["a limit that is changed keeps its count", "before?.used ?? 0", "0"],
+      [
+        "a limit of a plan that is left counts on: coming back is no way to count from nothing",
+        "const idle = isOwn ? [] :",
+        "const idle = true ? [] :",
+      ],
+      [
+        "a usage limit begins anew at its boundary",
+        "Object.assign(limit, { used: 0, nextAt: nextBoundary(limit, until) })",
+        "Object.assign(limit, { nextAt: nextBoundary(limit, until) })",
+      ],
+      ["a control of the entity's own hides the customer's", "if (!isPlans(own, control)) return own;", ""],
+      ["of what plans say the stricter holds", "rateOfA.lt(rateOfB)", "rateOfA.gt(rateOfB)"],
+      [
+        "a customer's spend limit spans his entities",
+        "(governing.entityId === undefined || entityId === governing.entityId)",
+        "entityId === governing.entityId",
+      ],
+      [
+        "an entity's own spend limit counts what the entity owes",
+        "(governing.entityId === undefined || entityId === governing.entityId)",
+        "governing.entityId === undefined",
+      ],
+      ["a spend limit spans no other feature", "=>\n      featureId === governing.featureId &&", "=>\n"],
+    ],
   ),
 ];
 
@@ -454,8 +498,16 @@ const storing = [
     "src/component/refunds.ts",
     ["test/app/refunds.test.ts"],
     [
-      ["a refund is given at most once in sum", "      .minus(returned);", "      .minus(0);"],
-      ["a refund begins where the last one ended", "divide(event.draws, returned)", "divide(event.draws, 0)"],
+      [
+        "a refund is given at most once in sum",
+        "nearest(total(returned.map(({ value }) => exact(-value))))",
+        "0",
+      ],
+      [
+        "a refund gives back both parts of a use that was confirmed late",
+        "...less(event.draws, earlier), ...confirmed]",
+        "...less(event.draws, earlier)]",
+      ],
       [
         "replay: a refund that is repeated gives back nothing more",
         "if (repeated !== undefined) {",
@@ -469,8 +521,8 @@ const storing = [
     [
       [
         "a hold that does not fit is refused",
-        'const outcome = draw(working.rows, ask, "reject");\n    if (outcome.uncovered > 0) return',
-        'const outcome = draw(working.rows, ask, "cap");\n    if (outcome.uncovered === -1) return',
+        '\n        const outcome = draw(working.rows, ask, "reject");\n        if (outcome.uncovered > 0)',
+        '\n        const outcome = draw(working.rows, ask, "cap");\n        if (outcome.uncovered === -1)',
       ],
       ["a hold that is repeated is the same hold", "if (isSame) return open;", ""],
       ["the sweep settles at the last report", "units ?? reservation.reported ?? 0", "units ?? 0"],
@@ -479,7 +531,7 @@ const storing = [
         "settle(ctx, reservation, reservation.reported ?? 0,",
         "settle(ctx, reservation, 0,",
       ],
-      ["no hold lives for more than a day", "Math.min(latest, Math.max(", "Math.max(latest, Math.max("],
+      ["no hold lives for more than a day", "Math.min(startedAt + MAX_TTL_MS, wanted)", "wanted"],
       [
         "a hold is swept only when it has expired",
         '.lte("expiresAt", now)',
@@ -525,8 +577,8 @@ const storing = [
     [
       [
         "free-switch reset: what is held stays held",
-        "keepsUsage: consumable === false || change.keepsUsage",
-        "keepsUsage: change.keepsUsage",
+        "item?.consumable === false || change.keepsUsage",
+        "change.keepsUsage",
       ],
       [
         "what an entity gets of a plan is its own",
@@ -585,6 +637,7 @@ export const mutations: readonly Mutation[] = [
   ...exactness,
   ...time,
   ...givingBack,
+  ...holding,
   ...granting,
   ...pricing,
   ...planning,
