@@ -19,8 +19,8 @@ const FIELDS: Record<Kind, readonly string[]> = {
 
 /** What Autumn knows and Tally does not, and what to do instead. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  usageAlerts: "use Tally's `on` callbacks",
-  autoTopups: "top up from the app, in a callback of Tally's `on`",
+  usageAlerts: "give Tally `usageAlerts` and `on.thresholdReached`",
+  autoTopups: "top up from the app, in `on.thresholdReached` of Tally",
   filter: "it would count some events of a feature only: define a feature for them",
   skipOverageBilling: "give the item no price, and allow overage",
 };

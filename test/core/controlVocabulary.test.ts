@@ -177,7 +177,7 @@ describe("a catalog is refused, with the reason,", () => {
     [
       "alerts",
       { usage_alerts: [{ feature_id: "messages", threshold: 80 }] },
-      "usage_alerts is not supported; use Tally's `on` callbacks",
+      "usage_alerts is not supported; give Tally `usageAlerts` and `on.thresholdReached`",
     ],
     [
       "automatic top-ups",
