@@ -1,9 +1,9 @@
 /** What a metered action counts while it runs, and how that is settled. */
 import { assertAmount, PLACES, refuse } from "../core/arguments.js";
+import { usageExceeded } from "../core/errors.js";
 import type { MutationContext } from "./contexts.js";
 import type { Identity } from "./identity.js";
 import type { Reservation, Reservations, ReserveArgs } from "./reservations.js";
-import { usageExceeded } from "./verbs.js";
 
 /** Counts the use of a metered action. With several features metered, name the one that is meant. */
 export interface ActionMeter {

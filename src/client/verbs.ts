@@ -2,7 +2,7 @@
 import { assertFlag } from "../core/arguments.js";
 import type { Decision } from "../core/answers.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
-import { assert, tallyError, type TallyError } from "../core/errors.js";
+import { assert, tallyError, usageExceeded } from "../core/errors.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import { checkAnswer, unauthenticatedAnswer, type CheckAnswer } from "./answers.js";
 import type { Watcher } from "./callbacks.js";
@@ -238,28 +238,6 @@ async function callTrack(ctx: MutationContext, account: Account, requests: Reque
   assert(result.kind !== "unknown_customer", "a customer who is provisioned is known");
   if (result.kind === "applied") await watcher?.tell(ctx, customerId, result.crossings);
   return result;
-}
-
-export function usageExceeded(decision: Decision): TallyError<"usage_exceeded"> {
-  const { featureId, requiredBalance, remaining, reason } = decision;
-  const why: Record<NonNullable<Decision["reason"]>, string> = {
-    not_included: "no plan or grant of the customer includes it",
-    insufficient: `${remaining} left`,
-    usage_limit: "a usage limit is reached",
-    spend_limit: "a spend limit is reached",
-    unauthenticated: "nobody is signed in",
-  };
-  return tallyError(
-    "usage_exceeded",
-    `Not enough of "${featureId}": ${requiredBalance} needed, ${why[reason ?? "insufficient"]}. Nothing was changed.`,
-    {
-      featureId,
-      reason: reason ?? "insufficient",
-      requiredBalance,
-      remaining,
-      check: { ...decision, breakdown: decision.breakdown.map((part) => ({ ...part })) },
-    },
-  );
 }
 
 function asList<T>(args: OneOrMany<T>): readonly T[] {

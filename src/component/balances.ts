@@ -6,7 +6,7 @@ import type { Balance } from "../core/balances.js";
 import { query } from "./_generated/server.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { findCustomer, startingRows } from "./customers.js";
-import { loadRow } from "./rows.js";
+import { assertEntity, loadRow } from "./rows.js";
 
 const listedBalanceValidator = v.object({
   featureId: v.string(),
@@ -30,7 +30,8 @@ export const list = query({
       args,
     );
     if (page.length > 0 || args.cursor != null || (await findCustomer(ctx, customerId)) !== null) {
-      return { page: page.map((row) => listed(row, now)), cursor };
+      const there = page.filter(({ removing }) => removing === undefined);
+      return { page: there.map((row) => listed(row, now)), cursor };
     }
     const { rows } = startingRows(customerId, defaults, now);
     return { page: rows.map((row) => listed(row, now)), cursor: null };
@@ -54,6 +55,8 @@ export const own = query({
       pools.flatMap(({ featureId }) => owners.map((owner) => loadRow(ctx, customerId, featureId, owner))),
     );
     const found = rows.filter((row) => row !== null);
+    if (!found.some((row) => row.entityId === entityId && row.removing === undefined))
+      await assertEntity(ctx, customerId, entityId);
     if (found.length > 0 || (await findCustomer(ctx, customerId)) !== null) {
       return found.map((row) => listed(row, now));
     }

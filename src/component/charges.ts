@@ -53,7 +53,7 @@ export const preview = query({
     cursor: v.union(v.string(), v.null()),
   }),
   handler: async (ctx, { customerId, entityId, ...args }) => {
-    if (entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+    await assertEntity(ctx, customerId, entityId);
     const now = Date.now();
     const rows = await pageOf(ctx, { table: "balances", index: "by_owner", prefix: [customerId] }, args);
     const own = rows.page.filter((row) => entityId === undefined || row.entityId === entityId);

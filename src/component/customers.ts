@@ -101,7 +101,7 @@ export async function openCustomer(
   { customerId, entityId, provision }: { customerId: string; entityId?: string; provision: Provision },
 ): Promise<Doc<"customers">> {
   const found = await findCustomer(ctx, customerId);
-  if (found !== null && entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+  if (found !== null) await assertEntity(ctx, customerId, entityId);
   if (found !== null) return found;
   if (entityId !== undefined) throw entityNotFound(customerId, entityId);
   const beginning = beginCustomer(customerId, provision, Date.now());

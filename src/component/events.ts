@@ -68,6 +68,20 @@ export async function wholeUse(
   return [event, isSwept ? await findEvent(ctx, customerId, lateKey(key.slice(0, -HOLD.length))) : null];
 }
 
+/** The key that the use of an entity's seat is recorded under: each entity once, whoever had the id before. */
+export const seatKey = ({ entityId, _id }: Doc<"entities">): string => `${entityId}\u0000seat\u0000${_id}`;
+
+/** The keys that the ends of an entity's balances of a feature are recorded under, in order of time. */
+export function endKeys(entityId: string, featureId: string) {
+  const prefix = `${entityId}\u0000end\u0000${featureId}\u0000`;
+  return {
+    from: prefix,
+    to: `${entityId}\u0000end\u0000${featureId}\u0001`,
+    // 15 digits hold every instant until the year 33658.
+    of: ({ _id }: Doc<"entities">, now: number) => `${prefix}${String(now).padStart(15, "0")}${_id}`,
+  };
+}
+
 /** The keys of an event's refunds, and the range that they lie in. */
 export function refundKeys(eventId: string) {
   const prefix = `${eventId}\u0000refund\u0000`;

@@ -190,7 +190,7 @@ async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, n
     }
   }
   await getCustomer(ctx, customerId);
-  if (entityId !== undefined) await assertEntity(ctx, customerId, entityId);
+  await assertEntity(ctx, customerId, entityId);
   const at = Date.now();
   const stored =
     (await loadRow(ctx, customerId, featureId, entityId)) ?? emptyBalance(featureId, entityId, at);
@@ -216,7 +216,7 @@ async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, n
 }
 
 /** What each grant lost (or won, below 0) of what was left of it. */
-function differences(before: Row, after: Row): Draw[] {
+export function differences(before: Row, after: Row): Draw[] {
   const net = (row: Row, id: string) => {
     const found = row.grants.find((each) => each.id === id);
     return found === undefined || found.unlimited ? exact(0) : exact(found.granted).minus(found.used);

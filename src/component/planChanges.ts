@@ -11,10 +11,12 @@ import {
   suspendGrants,
 } from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";
-import type { MutationCtx, QueryCtx } from "./_generated/server.js";
+import type { MutationCtx } from "./_generated/server.js";
+import { getCustomer } from "./customers.js";
 import type { IdSource } from "./ids.js";
 import { insertSubscription, termsOf } from "./planVersions.js";
-import { loadRow, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
+import { entitiesOf, loadRow, saveRows, type Row } from "./rows.js";
+import { countEntities } from "./seats.js";
 
 type Subscription = Doc<"subscriptions">;
 
@@ -96,7 +98,17 @@ export async function transition(
     startsAt: at,
     endsAt: incoming.trialEndsAt,
   });
+  if (at <= now && entityId === undefined) await countHeld(ctx, customerId, incoming.plan, now);
   return subscriptionId;
+}
+
+/** What a plan brings to be held counts the entities that are there already. */
+async function countHeld(ctx: MutationCtx, customerId: string, plan: Plan, now: number): Promise<void> {
+  const held = plan.items.filter((item) => !item.consumable && item.entityFeatureId === undefined);
+  if (held.length === 0) return;
+  const customer = await getCustomer(ctx, customerId);
+  for (const featureId of new Set(held.map((item) => item.featureId)))
+    await countEntities(ctx, customer, featureId, now);
 }
 
 /** Takes a scheduled end of `resuming` back, with what was to begin then. */
@@ -199,10 +211,3 @@ async function changeRow(
 
 const itemsOf = (plans: readonly Plan[], featureId: string): Item[] =>
   plans.flatMap(({ items }) => items.filter((item) => item.featureId === featureId));
-
-export async function entitiesOf(ctx: QueryCtx, customerId: string): Promise<Doc<"entities">[]> {
-  return await ctx.db
-    .query("entities")
-    .withIndex("by_entity", (q) => q.eq("customerId", customerId))
-    .take(MAX_ENTITIES);
-}

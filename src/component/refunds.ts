@@ -11,6 +11,7 @@ import type { Doc } from "./_generated/dataModel.js";
 import { mutation, type MutationCtx, type QueryCtx } from "./_generated/server.js";
 import { getEvent, refundKeys, repeatOf, wholeUse } from "./events.js";
 import { returnDraws } from "./returns.js";
+import { findEntity } from "./rows.js";
 import { poolsValidator } from "./schema.js";
 import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
 import { WorkingRows } from "./workingRows.js";
@@ -104,13 +105,27 @@ interface Refund {
   actor?: string;
 }
 
+/** Gives back all that is left of a use, if anything is. */
+export async function giveBackRest(
+  ctx: MutationCtx,
+  event: Doc<"events">,
+  refund: Omit<Refund, "draws" | "returning">,
+): Promise<void> {
+  const draws = leftOf(event, null, await earlierRefunds(ctx, event));
+  const returning = nearest(total(draws.map((past) => exact(past.units))));
+  if (returning === 0) return;
+  await giveBack(ctx, event, { ...refund, draws, returning, key: refundKeys(event._id).of(refund.key) });
+}
+
 async function giveBack(ctx: MutationCtx, event: Doc<"events">, refund: Refund): Promise<Tracked> {
   const { customerId, entityId, featureId = "", _creationTime: at } = event;
   const { draws, pools, returning, key, reason, actor } = refund;
   const now = Date.now();
   const working = await WorkingRows.trace(ctx, customerId, { pools, entityId }, draws, now);
   const scope = working.scope({ pools, entityId, units: 0 });
-  const restored = await returnDraws(ctx, customerId, working, { draws, at }, returning, scope);
+  const entityIsGone = entityId !== undefined && !(await hasStayed(ctx, customerId, entityId, at));
+  const drawn = { draws, at, entityIsGone };
+  const restored = await returnDraws(ctx, customerId, working, drawn, returning, scope);
   await working.save(ctx, customerId, false);
   const use = {
     customerId,
@@ -128,4 +143,15 @@ async function giveBack(ctx: MutationCtx, event: Doc<"events">, refund: Refund):
     unlimited: false,
   };
   return await recordUse(ctx, use, outcome, summarize(working.rows, scope));
+}
+
+/** Whether an entity that was there at an instant is the one that is there now: not removed since, nor made anew. */
+async function hasStayed(
+  ctx: QueryCtx,
+  customerId: string,
+  entityId: string,
+  since: number,
+): Promise<boolean> {
+  const entity = await findEntity(ctx, customerId, entityId);
+  return entity !== null && entity._creationTime <= since;
 }

@@ -14,6 +14,7 @@ import { pageArgs, pageOf } from "./cursors.js";
 import { provisionValidator, storeBeginning } from "./customers.js";
 import { findEvent, holdKey, lateKey } from "./events.js";
 import { returnDraws } from "./returns.js";
+import { assertEntity } from "./rows.js";
 import { propertyValidator } from "./schema.js";
 import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
 import { askFields, beginningOf, WorkingRows } from "./workingRows.js";
@@ -256,7 +257,7 @@ export const release = mutation({
   },
 });
 
-async function settle(
+export async function settle(
   ctx: MutationCtx,
   reservation: Doc<"reservations">,
   units: number,
@@ -324,6 +325,7 @@ async function confirmLate(
   const repeated = await findEvent(ctx, customerId, key);
   if (repeated !== null && repeated.lateTotal !== confirmed) throw closed(reservationId);
   if (repeated !== null) return asOne(event, replayed(repeated), confirmed);
+  await assertEntity(ctx, customerId, entityId);
 
   const working = await WorkingRows.reload(ctx, customerId, { pools, entityId }, now);
   const scope = working.scope({ pools, entityId, units: 0 });

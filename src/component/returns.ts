@@ -14,17 +14,17 @@ import type { WorkingRows } from "./workingRows.js";
 /** A charge as it is stored; not yet, where the period closes with this very call. */
 type OpenCharge = Charged & { stored?: Doc<"charges"> };
 
-/** Returns `units` of `draws` (made at `drawnAt`, unless they say), the last first. The rows are saved by the caller. */
+/** Returns `units` of `draws` (made `at` that instant, unless they say), the last first. The rows are saved by the caller. */
 export async function returnDraws(
   ctx: MutationCtx,
   customerId: string,
   working: WorkingRows,
-  drawn: { draws: readonly Draw[]; at: number },
+  drawn: { draws: readonly Draw[]; at: number; entityIsGone?: boolean },
   units: number,
   scope: Scope,
 ): Promise<Restored<Row, OpenCharge>> {
   const open = await openCharges(ctx, customerId, working, drawn);
-  const restored = restore(working.rows, drawn.draws, drawn.at, units, scope, open);
+  const restored = restore(working.rows, drawn.draws, drawn.at, units, scope, open, drawn.entityIsGone);
   working.apply(restored);
   for (const charge of restored.charges) {
     if (charge.stored === undefined) working.correct(charge);

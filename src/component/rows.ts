@@ -3,14 +3,16 @@ import { nextChangeAt, type Balance } from "../core/balances.js";
 import { limitsSpending } from "../core/controls.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import type { Scope } from "../core/order.js";
-import type { Id } from "./_generated/dataModel.js";
+import type { Doc, Id } from "./_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 
 /** A balance as the rules know it, and where it is stored; nowhere yet, if new. */
-export type Row = Balance & { _id?: Id<"balances"> };
+export type Row = Balance & { _id?: Id<"balances">; removing?: true };
 
-/** Rows of one feature that one call may span: those of a customer's entities. */
+/** A customer's entities, and so the rows of one feature that one call may span. */
 export const MAX_ENTITIES = 1_000;
+/** As many again may be on their way out. */
+const MAX_OWNERS = 2 * MAX_ENTITIES;
 
 /**
  * The rows that can pay within `scope`: the customer's, the named entity's, and all entities' where
@@ -19,7 +21,8 @@ export const MAX_ENTITIES = 1_000;
 export async function loadRows(ctx: QueryCtx, customerId: string, scope: Omit<Scope, "now">): Promise<Row[]> {
   const loaded = await Promise.all(
     scope.pools.map(async ({ featureId, perEntity }) => {
-      if (scope.entityId === undefined && perEntity) return await loadAllRows(ctx, customerId, featureId);
+      if (scope.entityId === undefined && perEntity)
+        return present(await loadAllRows(ctx, customerId, featureId), undefined);
       const owners = scope.entityId === undefined ? [undefined] : [undefined, scope.entityId];
       const [shared = null, own = null] = await Promise.all(
         owners.map((entityId) => loadRow(ctx, customerId, featureId, entityId)),
@@ -27,18 +30,23 @@ export async function loadRows(ctx: QueryCtx, customerId: string, scope: Omit<Sc
       // A customer's spend limit spans what all of his entities owe.
       const isShared =
         shared !== null && limitsSpending(shared) && own?.controls?.own?.spendLimit === undefined;
-      return isShared ? [shared, ...(await loadEntityRows(ctx, customerId, featureId))] : [shared, own];
+      if (!isShared) return [shared, own];
+      return [shared, ...present(await loadEntityRows(ctx, customerId, featureId), scope.entityId)];
     }),
   );
   return loaded.flat().filter((row) => row !== null);
 }
+
+/** All but those of entities, other than `entityId`, that are being removed. */
+const present = (rows: readonly Row[], entityId: string | undefined): Row[] =>
+  rows.filter((row) => row.removing === undefined || row.entityId === entityId);
 
 export async function loadRow(
   ctx: QueryCtx,
   customerId: string,
   featureId: string,
   entityId: string | undefined,
-): Promise<Row | null> {
+): Promise<Doc<"balances"> | null> {
   return await ctx.db
     .query("balances")
     .withIndex("by_owner", (q) =>
@@ -53,14 +61,14 @@ async function loadEntityRows(ctx: QueryCtx, customerId: string, featureId: stri
     .withIndex("by_owner", (q) =>
       q.eq("customerId", customerId).eq("featureId", featureId).gt("entityId", undefined),
     )
-    .take(MAX_ENTITIES);
+    .take(MAX_OWNERS);
 }
 
 async function loadAllRows(ctx: QueryCtx, customerId: string, featureId: string): Promise<Row[]> {
   return await ctx.db
     .query("balances")
     .withIndex("by_owner", (q) => q.eq("customerId", customerId).eq("featureId", featureId))
-    .take(MAX_ENTITIES + 1);
+    .take(MAX_OWNERS + 1);
 }
 
 /** Stores what changed of a customer's rows, and with it the charges of the periods that closed. */
@@ -82,13 +90,54 @@ export async function saveRows(
   for (const period of closed) await ctx.db.insert("charges", { customerId, ...period, status: "open" });
 }
 
-/** Throws `entity_not_found` unless the customer has the entity. */
-export async function assertEntity(ctx: QueryCtx, customerId: string, entityId: string): Promise<void> {
-  const entity = await ctx.db
+/** The entity, unless it is being removed. */
+export async function findEntity(
+  ctx: QueryCtx,
+  customerId: string,
+  entityId: string,
+): Promise<Doc<"entities"> | null> {
+  const entity = await findEntityRecord(ctx, customerId, entityId);
+  return entity?.removing === undefined ? entity : null;
+}
+
+/** The entity's record, which stays until its removal is done. */
+export async function findEntityRecord(
+  ctx: QueryCtx,
+  customerId: string,
+  entityId: string,
+): Promise<Doc<"entities"> | null> {
+  return await ctx.db
     .query("entities")
     .withIndex("by_entity", (q) => q.eq("customerId", customerId).eq("entityId", entityId))
     .unique();
-  if (entity === null) throw entityNotFound(customerId, entityId);
+}
+
+/** Throws `entity_not_found`. */
+export async function getEntity(
+  ctx: QueryCtx,
+  customerId: string,
+  entityId: string,
+): Promise<Doc<"entities">> {
+  const entity = await findEntity(ctx, customerId, entityId);
+  if (entity !== null) return entity;
+  throw entityNotFound(customerId, entityId);
+}
+
+/** Throws `entity_not_found` unless the customer has the entity, if one is named. */
+export async function assertEntity(
+  ctx: QueryCtx,
+  customerId: string,
+  entityId: string | undefined,
+): Promise<void> {
+  if (entityId !== undefined) await getEntity(ctx, customerId, entityId);
+}
+
+/** All of a customer's, those that are being removed included. */
+export async function entitiesOf(ctx: QueryCtx, customerId: string): Promise<Doc<"entities">[]> {
+  return await ctx.db
+    .query("entities")
+    .withIndex("by_entity", (q) => q.eq("customerId", customerId))
+    .take(MAX_OWNERS);
 }
 
 export function entityNotFound(customerId: string, entityId: string): TallyError {

@@ -70,6 +70,8 @@ export const customerFields = {
   email: v.optional(v.string()),
   /** The last number given to a grant or subscription of the customer. */
   lastNumber: v.number(),
+  /** His entities, by the feature that counts them: those that are being removed are not among them. */
+  entities: v.optional(v.array(v.object({ featureId: v.string(), count: v.number() }))),
 };
 
 export const subscriptionFields = {
@@ -132,6 +134,8 @@ export default defineSchema({
     ...balanceFields,
     /** When time alone will next change the row; absent if never. */
     nextChangeAt: v.optional(v.number()),
+    /** The entity is removed, and its holds are being settled: this pays for nothing new. */
+    removing: v.optional(v.literal(true)),
   })
     .index("by_owner", ["customerId", "featureId", "entityId"])
     .index("by_next_change", ["nextChangeAt"]),
@@ -145,7 +149,7 @@ export default defineSchema({
 
   /**
    * Open holds only: draws that are in the balances already, until they are settled. Read and written
-   * by whoever holds, and by the sweep of those that nobody settled.
+   * by whoever holds, by the sweep of those that nobody settled, and with the removal of an entity.
    */
   reservations: defineTable({
     customerId: v.string(),
@@ -164,6 +168,7 @@ export default defineSchema({
     properties: v.optional(v.record(v.string(), propertyValidator)),
   })
     .index("by_reservation", ["customerId", "reservationId"])
+    .index("by_entity", ["customerId", "entityId"])
     .index("by_expiry", ["expiresAt"]),
 
   /**
@@ -176,7 +181,7 @@ export default defineSchema({
     .index("by_grant", ["customerId", "grantId", "to"])
     .index("by_status", ["status"]),
 
-  /** Written when a customer begins, and by grants and plan changes (for the next id); a use never reads it if he has the feature. */
+  /** Written when a customer begins, and by entities, grants and plan changes (for the next id); a use never reads it if he has the feature. */
   customers: defineTable(customerFields).index("by_customer", ["customerId"]),
 
   /** Parts of a customer. Read when an entity has no balance row of its own. */
@@ -186,6 +191,8 @@ export default defineSchema({
     /** The feature that counts it: a seat, a workspace. */
     featureId: v.string(),
     name: v.optional(v.string()),
+    /** It is removed, as all calls see it; its record goes last. Why and by whom. */
+    removing: v.optional(v.object({ reason: v.optional(v.string()), actor: v.optional(v.string()) })),
   }).index("by_entity", ["customerId", "entityId"]),
 
   /** Terms of a plan as they once were: each distinct version once, never changed. */

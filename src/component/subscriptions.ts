@@ -12,7 +12,7 @@ import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
 import { resume as resumeSubscription, transition, type Incoming } from "./planChanges.js";
 import { termsOf } from "./planVersions.js";
-import { MAX_ENTITIES } from "./rows.js";
+import { assertEntity, MAX_ENTITIES } from "./rows.js";
 import { subscriptionFields } from "./schema.js";
 import { addToRow } from "./topUps.js";
 
@@ -350,6 +350,7 @@ export const preview = query({
     unchanged: v.boolean(),
   }),
   handler: async (ctx, args) => {
+    await assertEntity(ctx, args.customerId, args.entityId);
     const change = await changeTo(ctx, args, Date.now());
     const named = ({ subscriptionId, planId }: Subscription) => ({ subscriptionId, planId });
     const unchanged = change.same !== undefined && change.dropping.length === 0;
@@ -450,9 +451,10 @@ export const resume = mutation({
   },
 });
 
-/** Throws `plan_not_found` unless the customer has the plan now. */
+/** Throws `plan_not_found` unless the customer (or entity of his) has the plan now, and `entity_not_found`. */
 export async function activeSubscription(ctx: QueryCtx, named: Named, now: number): Promise<Subscription> {
-  const { customerId, planId } = named;
+  const { customerId, entityId, planId } = named;
+  await assertEntity(ctx, customerId, entityId);
   const found = await findActive(ctx, named, now);
   if (found !== undefined) return found;
   throw tallyError(

@@ -53,7 +53,8 @@ export class WorkingRows {
     if (rows.length === 0 && (await findCustomer(ctx, customerId)) === null) return null;
     // An entity with a row of its own is known; another is looked up.
     const unseen = new Set(asks.flatMap(({ entityId }) => entityId ?? []));
-    for (const { entityId } of rows) if (entityId !== undefined) unseen.delete(entityId);
+    for (const { entityId, removing } of rows)
+      if (entityId !== undefined && !removing) unseen.delete(entityId);
     for (const entityId of unseen) await assertEntity(ctx, customerId, entityId);
     return new WorkingRows(rows, at);
   }

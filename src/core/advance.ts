@@ -131,7 +131,7 @@ function uncharged(grant: Grant): Decimal {
 }
 
 /** Counts `used` against new grants: each up to what it grants, the rest against the first. */
-function carryUsage(grants: readonly Grant[], used: Decimal): void {
+export function carryUsage(grants: readonly Grant[], used: Decimal): void {
   let carried = used;
   for (const grant of grants) {
     const part = grant.unlimited ? carried : smaller(carried, left(grant));

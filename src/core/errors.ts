@@ -1,4 +1,5 @@
 import { ConvexError, type Value } from "convex/values";
+import type { Decision } from "./answers.js";
 
 /** Every way in which Tally refuses a call. A `kind` is stable; a message is for people. */
 export const ERROR_KINDS = [
@@ -39,6 +40,29 @@ export function tallyError<Kind extends ErrorKind>(
   details: Record<string, Value> = {},
 ): TallyError<Kind> {
   return new ConvexError({ ...details, kind, message });
+}
+
+/** A use that the customer's balance cannot pay for, with the check's answer inside. */
+export function usageExceeded(decision: Decision): TallyError<"usage_exceeded"> {
+  const { featureId, requiredBalance, remaining, reason } = decision;
+  const why: Record<NonNullable<Decision["reason"]>, string> = {
+    not_included: "no plan or grant of the customer includes it",
+    insufficient: `${remaining} left`,
+    usage_limit: "a usage limit is reached",
+    spend_limit: "a spend limit is reached",
+    unauthenticated: "nobody is signed in",
+  };
+  return tallyError(
+    "usage_exceeded",
+    `Not enough of "${featureId}": ${requiredBalance} needed, ${why[reason ?? "insufficient"]}. Nothing was changed.`,
+    {
+      featureId,
+      reason: reason ?? "insufficient",
+      requiredBalance,
+      remaining,
+      check: { ...decision, breakdown: decision.breakdown.map((part) => ({ ...part })) },
+    },
+  );
 }
 
 /**

@@ -45,9 +45,11 @@ export interface Restored<Row extends Balance = Balance, Charge extends Charged 
 
 /**
  * Returns `units` of `drawn` (which happened at `drawnAt`, unless a draw says for itself), last in,
- * first out. The overage of a period that has closed comes off its charge, if it is among `charged`. A draw past its `until` has lapsed: nothing comes back. A grant that is gone by a
- * plan change, its draw not lapsed: back in normal order. Never more comes back than is used. Limits
- * count it back while their period is still the draw's.
+ * first out. The overage of a period that has closed comes off its charge, if it is among `charged`.
+ * A draw past its `until` has lapsed: nothing comes back. A grant that is gone by a plan change, its
+ * draw not lapsed: back in normal order; gone with its entity: back to none but what one of the same
+ * id has now. Never more comes back than is used. Limits count it back while their period is still
+ * the draw's.
  */
 export function restore<Row extends Balance, Charge extends Charged = Charged>(
   given: readonly Row[],
@@ -56,6 +58,7 @@ export function restore<Row extends Balance, Charge extends Charged = Charged>(
   units: number,
   scope: Scope,
   charged: readonly Charge[] = [],
+  entityIsGone = false,
 ): Restored<Row, Charge> {
   const rows = given.map(copyOf);
   const charges = charged.map((charge) => ({ ...charge }));
@@ -83,11 +86,12 @@ export function restore<Row extends Balance, Charge extends Charged = Charged>(
       lapsed = lapsed.plus(rest.units).minus(back.units);
     }
   }
+  const refillable = rows.filter(({ entityId }) => !entityIsGone || entityId === scope.entityId);
   const refilled = homeless.eq(0)
-    ? { rows, draws: [], uncovered: 0 }
-    : draw(rows, { ...scope, units: stored(homeless.neg()) }, "cap");
+    ? { rows: refillable, draws: [], uncovered: 0 }
+    : draw(refillable, { ...scope, units: stored(homeless.neg()) }, "cap");
   return {
-    rows: refilled.rows,
+    rows: rows.map((row) => refilled.rows[refillable.indexOf(row)] ?? row),
     draws: [...draws, ...refilled.draws],
     kept,
     lapsed: stored(lapsed.minus(refilled.uncovered)),

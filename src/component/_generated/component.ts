@@ -605,6 +605,21 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    departures: {
+      start: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          customerId: string;
+          entityId: string;
+          idempotencyKey?: string;
+          reason?: string;
+        },
+        { done: boolean; replayed: boolean },
+        Name
+      >;
+    };
     entities: {
       create: FunctionReference<
         "mutation",
@@ -614,6 +629,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           entityId: string;
           featureId: string;
           name?: string;
+          onInsufficient?: "reject" | "overflow";
           provision: {
             email?: string;
             name?: string;
@@ -710,7 +726,65 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             }>;
           };
         },
-        { created: boolean },
+        {
+          created: boolean;
+          seat: {
+            applied: number;
+            balance: {
+              balance: number;
+              breakdown: Array<{
+                entityId?: string;
+                expiresAt?: number;
+                featureId: string;
+                grantId: string;
+                granted: number;
+                interval?:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                intervalCount?: number;
+                nextResetAt?: number;
+                overage: number;
+                planId?: string;
+                remaining: number;
+                rollover?: true;
+                unlimited: boolean;
+                usage: number;
+              }>;
+              granted: number;
+              nextResetAt: number | null;
+              overageAllowed: boolean;
+              remaining: number;
+              unlimited: boolean;
+              usage: number;
+            } | null;
+            entityId?: string;
+            eventId: string;
+            featureId: string;
+            remaining: number;
+            replayed: boolean;
+            uncovered: number;
+            unlimited: boolean;
+            value: number;
+          } | null;
+        },
+        Name
+      >;
+      get: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; entityId: string },
+        {
+          createdAt: number;
+          entityId: string;
+          featureId: string;
+          name?: string;
+        } | null,
         Name
       >;
       list: FunctionReference<
