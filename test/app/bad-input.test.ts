@@ -144,6 +144,14 @@ const doors: Record<string, { args: Args; call: (ctx: Ctx, args: Args) => Promis
     args: { customerId, entityId: "bob", featureId: "seats" },
     call: async (ctx, args) => await tally.entities.create(ctx, args as never),
   },
+  "entities.remove": {
+    args: { customerId, entityId: "ada" },
+    call: async (ctx, args) => await tally.entities.remove(ctx, args as never),
+  },
+  "entities.get": {
+    args: { customerId, entityId: "ada" },
+    call: async (ctx, args) => await tally.entities.get(ctx, args as never),
+  },
   "entities.list": {
     args: { customerId },
     call: async (ctx, args) => await tally.entities.list(ctx, args as never),
@@ -363,7 +371,16 @@ describe("an id", () => {
     refusals(door, "entityId", "invalid_argument", noIds);
     refusals(door, "entityId", "entity_not_found", [['"eve"', "eve"]]);
   }
-  refusals("entities.create", "entityId", "invalid_argument", [...noIds, ...absent]);
+  for (const door of ["create", "get", "remove"])
+    refusals(`entities.${door}`, "entityId", "invalid_argument", [...noIds, ...absent]);
+  for (const door of [
+    "entities.remove",
+    "subscriptions.preview",
+    "subscriptions.cancel",
+    "subscriptions.resume",
+  ])
+    refusals(door, "entityId", "entity_not_found", [['"eve"', "eve"]]);
+  refusals("entities.remove", "idempotencyKey", "invalid_argument", noIds);
 
   const withKeys = [
     "for().check with sendEvent",
@@ -713,6 +730,12 @@ describe("an option", () => {
       ["7", 7],
     ]);
   }
+  refusals("entities.create", "onInsufficient", "invalid_argument", [
+    ['"cap"', "cap"],
+    ['""', ""],
+    ["true", true],
+    ["null", null],
+  ]);
 
   test("to deduct is refused to a query", async () => {
     const asked = t.query((ctx) =>
@@ -782,6 +805,7 @@ describe("a name or a reason", () => {
     for (const verb of ["grant", "set", "revoke"])
       refusals(`grants.${verb}`, argument, "invalid_argument", noTexts);
     refusals("refund", argument, "invalid_argument", noTexts);
+    refusals("entities.remove", argument, "invalid_argument", noTexts);
   }
 });
 

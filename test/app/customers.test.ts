@@ -689,7 +689,7 @@ describe("an entity", () => {
     const t = await teamOf("ada");
     await use(t, 4, "ada");
     const before = await stored(t);
-    expect(await create(t, "ada")).toEqual({ created: false });
+    expect(await create(t, "ada")).toEqual({ created: false, seat: null });
     expect(await stored(t)).toEqual(before);
   });
 

@@ -350,8 +350,8 @@ describe("entities", () => {
       t.mutation((ctx) =>
         tally.entities.create(ctx, { customerId, entityId: "ada", featureId: "seats", name: "Ada" }),
       );
-    expect(await create()).toEqual({ created: true });
-    expect(await create()).toEqual({ created: false });
+    expect(await create()).toEqual({ created: true, seat: null });
+    expect(await create()).toEqual({ created: false, seat: null });
     const { page } = await t.query((ctx) => tally.entities.list(ctx, { customerId }));
     expect(page).toMatchObject([{ entityId: "ada", featureId: "seats", name: "Ada" }]);
   });

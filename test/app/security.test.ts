@@ -349,6 +349,8 @@ describe("one part of a customer", () => {
     const t = await seated("ada");
     const check = t.withIdentity({ subject: "eve" }).query(exported.check, { featureId: "tokens" });
     await expect(check).rejects.toMatchObject({ data: { kind: "entity_not_found" } });
+    const balances = t.withIdentity({ subject: "eve" }).query(exported.balances, {});
+    await expect(balances).rejects.toMatchObject({ data: { kind: "entity_not_found" } });
   });
 });
 

@@ -21,6 +21,7 @@ type Table = TableNamesInDataModel<DataModel>;
 export type Stored = { [Name in Table]: Doc<Name>[] };
 
 type Subscription = WithoutSystemFields<Doc<"subscriptions">>;
+type Reservation = WithoutSystemFields<Doc<"reservations">>;
 
 const tables = Object.keys(component.schema.tables);
 
@@ -39,6 +40,20 @@ const inspection = {
       for (const subscription of subscriptions) await ctx.db.insert("subscriptions", subscription);
     },
   }),
+  setEntityCount: mutationGeneric({
+    args: { customerId: v.string(), featureId: v.string(), count: v.number() },
+    handler: async (ctx, { customerId, featureId, count }) => {
+      const customers = await ctx.db.query("customers").collect();
+      for (const { _id } of customers.filter((each) => each.customerId === customerId))
+        await ctx.db.patch(_id, { entities: [{ featureId, count }] });
+    },
+  }),
+  addReservations: mutationGeneric({
+    args: { reservations: v.array(component.schema.tables.reservations.validator) },
+    handler: async (ctx, { reservations }) => {
+      for (const reservation of reservations) await ctx.db.insert("reservations", reservation);
+    },
+  }),
 };
 
 const { tally } = componentsGeneric() as unknown as {
@@ -46,6 +61,13 @@ const { tally } = componentsGeneric() as unknown as {
     inspection: {
       all: FunctionReference<"query", "internal", Record<string, never>, Stored>;
       addSubscriptions: FunctionReference<"mutation", "internal", { subscriptions: Subscription[] }, null>;
+      setEntityCount: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string; featureId: string; count: number },
+        null
+      >;
+      addReservations: FunctionReference<"mutation", "internal", { reservations: Reservation[] }, null>;
     };
     resets: {
       sweep: FunctionReference<
@@ -88,4 +110,20 @@ export async function addSubscriptions<Model extends GenericDataModel>(
   subscriptions: Subscription[],
 ): Promise<void> {
   await t.mutation(tally.inspection.addSubscriptions, { subscriptions });
+}
+
+/** Stores open holds as they are: more than anybody makes in a test one by one. */
+export async function addReservations<Model extends GenericDataModel>(
+  t: TestConvexForDataModel<Model>,
+  reservations: Reservation[],
+): Promise<void> {
+  await t.mutation(tally.inspection.addReservations, { reservations });
+}
+
+/** Makes a customer one of so many entities, without creating them. */
+export async function setEntityCount<Model extends GenericDataModel>(
+  t: TestConvexForDataModel<Model>,
+  counted: { customerId: string; featureId: string; count: number },
+): Promise<void> {
+  await t.mutation(tally.inspection.setEntityCount, counted);
 }

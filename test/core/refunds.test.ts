@@ -381,3 +381,28 @@ describe("a limit", () => {
     );
   });
 });
+
+describe("returning draws of an entity that is gone", () => {
+  const drawn = [drawnOf("shared", 20), drawnOf("gone", 30)];
+  const shared = messages(grant("shared", { used: 90 }));
+  const own = row("messages", [grant("new", { used: 10 })], { entityId: "ada" });
+  const ada = scope({ entityId: "ada" });
+
+  test("gives to the customer what his own grants paid, and nothing of what its own did", () => {
+    const returned = restore([shared], drawn, JAN_31, 50, ada, true);
+    expect(used(returned.rows)).toEqual({ shared: 70 });
+    expect(returned).toMatchObject({ draws: [{ grantId: "shared", amount: -20 }], lapsed: 30 });
+  });
+
+  test("gives to one of the same id what that has used, and no more", () => {
+    const returned = restore([shared, own], drawn, JAN_31, 50, ada, true);
+    expect(used(returned.rows)).toEqual({ shared: 70, new: 0 });
+    expect(returned.lapsed).toBe(20);
+  });
+
+  test("goes to others in normal order while it is there: a plan has changed", () => {
+    const returned = restore([shared, own], drawn, JAN_31, 50, ada);
+    expect(used(returned.rows)).toEqual({ shared: 50, new: 0 });
+    expect(returned.lapsed).toBe(0);
+  });
+});
