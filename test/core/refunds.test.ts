@@ -213,6 +213,16 @@ describe("a draw from a grant that carries its debt", () => {
     expect(returned).toMatchObject({ draws: [{ grantId: "a", amount: -20, units: -10 }], lapsed: 15 });
   });
 
+  test("returns no more than the debt, whatever was used since, and that once", () => {
+    const carried = { used: 50, base: 20, carry: true, reset: { ...monthly, nextAt: MAR_31 } } as const;
+    const now = scope({ now: FEB_28 + DAY });
+    const first = restore([messages(grant("a", carried))], [drawnOf("a", 50)], JAN_31, 15, now);
+    expect(used(first.rows)).toEqual({ a: 35 });
+    const second = restore(first.rows, first.kept, JAN_31, 35, now);
+    expect(used(second.rows)).toEqual({ a: 30 });
+    expect(second.lapsed).toBe(30);
+  });
+
   test("returns nothing of a debt to a grant that was set above what it granted since", () => {
     const raised = [
       messages(grant("a", { used: -5, base: -5, carry: true, reset: { ...monthly, nextAt: MAR_31 } })),

@@ -320,6 +320,7 @@ const givingBack = of(
       "? [null, past] : [off, rest]",
       "? [null, past] : [off, past]",
     ],
+    ["a debt is given back once", "if (isOlder && base > 0)", "if (false)"],
     ["never more comes back than is used", "partOf(past, atLeastZero(room))", "[past]"],
   ],
 );

@@ -1,5 +1,5 @@
 /** A copy of the project in which one rule at a time is broken, and tested. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import {
   cpSync,
   mkdirSync,
@@ -31,6 +31,7 @@ const PATIENCE_MS = 10 * 60_000;
 
 export class Workshop {
   private readonly folder = mkdtempSync(join(tmpdir(), "mutants-"));
+  private running: ChildProcess | undefined;
 
   constructor(project: string) {
     for (const name of COPIED) {
@@ -77,7 +78,9 @@ export class Workshop {
     }
   }
 
+  /** Ends what runs in the copy, and removes it. */
   remove(): void {
+    this.running?.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -94,7 +97,7 @@ export class Workshop {
   }
 
   private vitest(args: readonly string[]): Promise<{ code: number | null; output: string }> {
-    // A test that is slow on a busy machine has noticed nothing.
+    // Most tests are given time, since a busy machine is no reason to fail.
     const patience = ["--testTimeout=120000", "--hookTimeout=120000"];
     const options = ["run", "--bail=1", "--maxWorkers=1", "--reporter=json", ...patience, ...args];
     const child = spawn(process.execPath, ["node_modules/vitest/vitest.mjs", ...options], {
@@ -102,6 +105,7 @@ export class Workshop {
       stdio: ["ignore", "pipe", "pipe"],
       timeout: PATIENCE_MS,
     });
+    this.running = child;
     let output = "";
     child.stdout.on("data", (data) => (output += String(data)));
     child.stderr.on("data", (data) => (output += String(data)));
@@ -118,13 +122,16 @@ const broken = (output: string): Verdict => ({
   reason: output.trim().split("\n").at(-1) || "it does not end",
 });
 
-/** The test that failed, by Vitest's report. */
+/** The test that failed, by Vitest's report; one that ran out of its own time has noticed nothing. */
 function verdictOf(report: unknown, folder: string): Verdict | null {
   for (const file of listAt(objectAt(report, "report").testResults, "testResults")) {
     const { name, assertionResults } = objectAt(file, "testResults");
     for (const test of listAt(assertionResults, "assertionResults")) {
-      const { status, fullName } = objectAt(test, "assertionResults");
+      const { status, fullName, failureMessages } = objectAt(test, "assertionResults");
       if (status !== "failed") continue;
+      if (/\btimed out in \d+ms/.test(String(failureMessages))) {
+        return { result: "broken", reason: `${String(fullName)} timed out` };
+      }
       return { result: "killed", suite: relative(folder, String(name)), test: String(fullName) };
     }
   }
