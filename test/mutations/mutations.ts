@@ -430,13 +430,18 @@ const planning = [
       ["of what plans say the stricter holds", "rateOfA.lt(rateOfB)", "rateOfA.gt(rateOfB)"],
       [
         "a customer's spend limit spans his entities",
-        "(governing.entityId === undefined || entityId === governing.entityId)",
-        "entityId === governing.entityId",
+        "governing.entityId === undefined || owners.includes(entityId)",
+        "owners.includes(entityId)",
+      ],
+      [
+        "an entity's own spend limit spans no other entity",
+        "governing.entityId === undefined || owners.includes(entityId)",
+        "true",
       ],
       [
         "an entity's own spend limit counts what the entity owes",
-        "(governing.entityId === undefined || entityId === governing.entityId)",
-        "governing.entityId === undefined",
+        "const owners = [undefined, governing.entityId];",
+        "const owners = [undefined];",
       ],
       ["a spend limit spans no other feature", "=>\n      featureId === governing.featureId &&", "=>\n"],
     ],
@@ -462,10 +467,10 @@ const storing = [
       ],
       [
         "several uses of one call are all or nothing",
-        "    working.apply(outcome);\n",
-        "    working.apply(outcome);\n    await working.save(ctx, customerId, false);\n",
+        "    working.applyDraw(outcome, ask, watch);\n",
+        "    working.applyDraw(outcome, ask, watch);\n    await working.save(ctx, customerId, false);\n",
       ],
-      ["a request of several counts on those before it", "    working.apply(outcome);\n", ""],
+      ["a request of several counts on those before it", "    working.applyDraw(outcome, ask, watch);\n", ""],
     ],
   ),
   ...of(
