@@ -1,7 +1,7 @@
 /** What is owed for periods that go on: what would be charged if they ended as they are. */
 import { periodOf, type ClosedPeriod } from "./advance.js";
 import { exact, nearest, total } from "./amounts.js";
-import { isLive, type Balance, type Grant } from "./balances.js";
+import { isCurrent, type Balance, type Grant } from "./balances.js";
 
 /** A period of a usage-based grant that goes on. */
 export interface OpenPeriod extends Omit<ClosedPeriod, "to"> {
@@ -12,7 +12,7 @@ export interface OpenPeriod extends Omit<ClosedPeriod, "to"> {
 /** The open period of each usage-based grant in a balance that is advanced to `now`. */
 export function openPeriods(balance: Balance, now: number): OpenPeriod[] {
   return balance.grants.flatMap((grant) => {
-    const period = isLive(grant, now) ? periodOf(balance, grant, now) : null;
+    const period = isCurrent(grant, now) ? periodOf(balance, grant, now) : null;
     return period === null ? [] : [{ ...period, to: endOf(grant) }];
   });
 }

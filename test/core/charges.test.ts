@@ -63,6 +63,12 @@ describe("the open period of a usage-based grant", () => {
     expect(openPeriods(balance, FEB_28)).toMatchObject([{ from: FEB_28, to: MAR_31, overage: 0 }]);
   });
 
+  test("goes on though its plan is not paid: what it owes is owed", () => {
+    const suspended = calls(130, { suspendedAt: JAN_31 });
+    expect(openPeriods(messages(suspended), JAN_31)).toMatchObject([{ overage: 30, amount: 30 }]);
+    expect(advance(messages(suspended), FEB_28).closed).toMatchObject([{ overage: 30, amount: 30 }]);
+  });
+
   test("is nobody's that is not charged: a debt that is carried, what is unlimited, scheduled or not priced", () => {
     const free = [
       calls(130, { carry: true }),

@@ -448,6 +448,73 @@ const planning = [
   ),
 ];
 
+const telling = [
+  ...of(
+    "src/core/alerts.ts",
+    ["test/core/alerts.test.ts"],
+    [
+      ["a threshold that is reached already is not told of", "position(alert, earlier).lt(at) && ", ""],
+      [
+        "a threshold is reached by the unit at it",
+        "position(alert, measured).gte(at)",
+        "position(alert, measured).gt(at)",
+      ],
+      ["thresholds are told of from the lowest on", "    .sort((a, b) => a.at.cmp(b.at))\n", ""],
+      [
+        "what is unlimited has no thresholds",
+        "if (live.some(({ unlimited }) => unlimited)) return null;",
+        "",
+      ],
+      [
+        "a limit is told of once",
+        "if (reason === null || exhaustion(before, { ...ask, pools }) !== null) return [];",
+        "if (reason === null) return [];",
+      ],
+      ["a limit is told of where balances have moved", "if (!moved.has(featureId)) return [];", ""],
+      [
+        "a feature that credits pay on for is not at its limit",
+        "featureId === askedFeature(ask) ? ask.pools : [{ featureId, perEntity }]",
+        "[{ featureId, perEntity }]",
+      ],
+    ],
+  ),
+  ...of(
+    "src/core/advance.ts",
+    ["test/core/charges.test.ts"],
+    [
+      [
+        "no two periods of a grant end at the same instant",
+        "to: to === from && from > start ? to + 1 : to,",
+        "to,",
+      ],
+      ["what was set below zero by hand is no credit", "overage === 0 ? 0 : priceOfUsage", "priceOfUsage"],
+    ],
+  ),
+  ...of(
+    "src/client/callbacks.ts",
+    ["test/app/callbacks.test.ts"],
+    [
+      ["a callback that throws undoes the draw of a mutation", 'if (!("runAction" in ctx)) throw error;', ""],
+      [
+        "a callback that throws does not fail a charged action",
+        'if (!("runAction" in ctx)) throw error;',
+        "throw error;",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/reservations.ts",
+    ["test/app/callbacks.test.ts"],
+    [
+      [
+        "what is confirmed beyond a hold tells",
+        "working.applyDraw(more, ask, options.watch);",
+        "working.apply(more);",
+      ],
+    ],
+  ),
+];
+
 const storing = [
   ...of(
     "src/component/usage.ts",
@@ -647,6 +714,7 @@ export const mutations: readonly Mutation[] = [
   ...granting,
   ...pricing,
   ...planning,
+  ...telling,
   ...storing,
   ...doors,
 ];
