@@ -399,13 +399,13 @@ describe("returning draws of an entity that is gone", () => {
   const ada = scope({ entityId: "ada" });
 
   test("gives to the customer what his own grants paid, and nothing of what its own did", () => {
-    const returned = restore([shared], drawn, JAN_31, 50, ada, true);
+    const returned = restore([shared], drawn, JAN_31, 50, ada, [], true);
     expect(used(returned.rows)).toEqual({ shared: 70 });
     expect(returned).toMatchObject({ draws: [{ grantId: "shared", amount: -20 }], lapsed: 30 });
   });
 
   test("gives to one of the same id what that has used, and no more", () => {
-    const returned = restore([shared, own], drawn, JAN_31, 50, ada, true);
+    const returned = restore([shared, own], drawn, JAN_31, 50, ada, [], true);
     expect(used(returned.rows)).toEqual({ shared: 70, new: 0 });
     expect(returned.lapsed).toBe(20);
   });
