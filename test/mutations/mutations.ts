@@ -628,8 +628,8 @@ const storing = [
       ],
       [
         "entity scope: an unknown entity is an error",
-        "if (entity === null) throw",
-        "if (entity === undefined) throw",
+        "if (entityId !== undefined) await getEntity(ctx, customerId, entityId);",
+        "if (entityId !== undefined) await findEntity(ctx, customerId, entityId);",
       ],
     ],
   ),
