@@ -1,6 +1,7 @@
 import type { ComponentApi } from "../component/_generated/component.js";
 import { assertId, assertKeys, assertText, refuse } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
+import type { Watcher } from "./callbacks.js";
 import type { MutationContext, QueryContext } from "./contexts.js";
 import { assertCustomerPage, type PageArgs } from "./pages.js";
 import { assertOwned, type Provenance } from "./provenance.js";
@@ -30,6 +31,7 @@ export class Entities<Ids extends CatalogIds> {
   constructor(
     private readonly component: ComponentApi,
     private readonly catalog: Catalog,
+    private readonly watcher?: Watcher,
   ) {}
 
   /**
@@ -60,7 +62,13 @@ export class Entities<Ids extends CatalogIds> {
       refuse("onInsufficient", `must be one of ${POLICIES.join(", ")}`, onInsufficient);
     }
     const provision = { plans: await defaultPlans(this.catalog) };
-    return await ctx.runMutation(this.component.entities.create, { ...given, provision });
+    const { crossings, ...result } = await ctx.runMutation(this.component.entities.create, {
+      ...given,
+      provision,
+      ...(this.watcher && { watch: this.watcher.watch }),
+    });
+    await this.watcher?.tell(ctx, given.customerId, crossings);
+    return result;
   }
 
   /**

@@ -102,7 +102,7 @@ export class Tally<
       return identity;
     };
     this.customers = new Customers(component, catalog);
-    this.entities = new Entities(component, catalog);
+    this.entities = new Entities(component, catalog, this.watcher);
     this.subscriptions = new Subscriptions(component, catalog, pastDue);
     this.grants = new Grants(component, catalog);
     this.controls = new Controls(component, catalog);

@@ -1,5 +1,6 @@
 import { v } from "convex/values";
 import { advanceAll } from "../core/advance.js";
+import { crossingValidator, watchValidator } from "../core/alerts.js";
 import { assertId } from "../core/arguments.js";
 import { emptyBalance } from "../core/balances.js";
 import { resumeUsage, type Beginning } from "../core/entities.js";
@@ -49,25 +50,32 @@ export const create = mutation({
     featureId: v.string(),
     name: v.optional(v.string()),
     onInsufficient: v.optional(v.union(v.literal("reject"), v.literal("overflow"))),
+    watch: v.optional(watchValidator),
   },
-  returns: v.object({ created: v.boolean(), seat: v.union(trackedValidator, v.null()) }),
-  handler: async (ctx, { customerId, provision, entityId, featureId, name, onInsufficient }) => {
+  returns: v.object({
+    created: v.boolean(),
+    /** What was used of the feature that counts it; null if nothing does, or it was there. */
+    seat: v.union(trackedValidator, v.null()),
+    crossings: v.array(crossingValidator),
+  }),
+  handler: async (ctx, { customerId, provision, entityId, featureId, name, ...options }) => {
     assertId(entityId, "entityId");
     const customer = await openCustomer(ctx, { customerId, provision });
-    if (await isThere(ctx, customerId, entityId, featureId)) return { created: false, seat: null };
+    if (await isThere(ctx, customerId, entityId, featureId)) return notCreated;
     refuseTooMany(customer);
     const now = Date.now();
-    await countEntities(ctx, customer, featureId, now);
+    const counted = await countEntities(ctx, customer, featureId, now, options.watch);
     await ctx.db.insert("entities", { customerId, entityId, featureId, name });
     const entity = await getEntity(ctx, customerId, entityId);
-    const seat = await takeSeat(ctx, entity, onInsufficient, now);
+    const { seat, crossings } = await takeSeat(ctx, entity, options, now);
     const ids = new IdSource(customer.lastNumber);
     await giveToEach(ctx, entity, ids, now);
     const entities = recounted(customer, featureId, 1);
     await ctx.db.patch("customers", customer._id, { lastNumber: ids.last, entities });
-    return { created: true, seat };
+    return { created: true, seat, crossings: [...counted, ...crossings] };
   },
 });
+const notCreated = { created: false, seat: null, crossings: [] };
 
 /** Whether the entity is there. Throws `invalid_argument` if it is one of another feature, `busy` while it is being removed. */
 async function isThere(

@@ -1,4 +1,5 @@
 /** What a customer's entities use of the feature that counts them: one each, of his own balance of it. */
+import type { Crossing, Watch } from "../core/alerts.js";
 import { answer, summarize } from "../core/answers.js";
 import { draw } from "../core/draws.js";
 import { drawSeat, uncountedSeats } from "../core/entities.js";
@@ -17,18 +18,20 @@ import { WorkingRows } from "./workingRows.js";
 export async function takeSeat(
   ctx: MutationCtx,
   entity: Doc<"entities">,
-  onInsufficient: "reject" | "overflow" | undefined,
+  { onInsufficient, watch }: { onInsufficient?: "reject" | "overflow"; watch?: Watch },
   now: number,
-): Promise<Tracked | null> {
+): Promise<{ seat: Tracked | null; crossings: Crossing[] }> {
   const { customerId, featureId } = entity;
   const { working, ask } = await ownSeats(ctx, customerId, featureId, now);
-  const outcome = drawSeat(working.rows, { ...ask, units: 1 }, onInsufficient);
-  if (outcome === null) return null;
-  if (outcome.uncovered > 0) throw usageExceeded(answer(working.rows, { ...ask, units: 1 }));
-  working.apply(outcome);
+  const one = { ...ask, units: 1 };
+  const outcome = drawSeat(working.rows, one, onInsufficient);
+  if (outcome === null) return { seat: null, crossings: [] };
+  if (outcome.uncovered > 0) throw usageExceeded(answer(working.rows, one));
+  working.applyDraw(outcome, one, watch);
   await working.save(ctx, customerId, false);
   const use = { customerId, featureId, value: 1, key: seatKey(entity) };
-  return await recordUse(ctx, use, outcome, summarize(working.rows, ask));
+  const seat = await recordUse(ctx, use, outcome, summarize(working.rows, ask));
+  return { seat, crossings: working.told().crossings ?? [] };
 }
 
 /** Gives back the seat of an entity that goes: to the very grant that paid for it. */
@@ -64,17 +67,19 @@ export async function countEntities(
   customer: Doc<"customers">,
   featureId: string,
   now: number,
-): Promise<void> {
+  watch?: Watch,
+): Promise<Crossing[]> {
   const { customerId } = customer;
   const entities = entityCount(customer, featureId);
-  if (entities === 0) return;
+  if (entities === 0) return [];
   const { working, ask } = await ownSeats(ctx, customerId, featureId, now);
   const units = uncountedSeats(working.rows, ask, entities);
-  if (units === 0) return;
+  if (units === 0) return [];
   const outcome = draw(working.rows, { ...ask, units }, "overflow");
-  working.apply(outcome);
+  working.applyDraw(outcome, { ...ask, units }, watch);
   await working.save(ctx, customerId, false);
   await recordUse(ctx, { customerId, featureId, value: units }, outcome, summarize(working.rows, ask));
+  return working.told().crossings ?? [];
 }
 
 /** The customer's own balance alone pays for seats: no credits, and nothing that an entity has of them. */

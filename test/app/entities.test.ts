@@ -9,6 +9,7 @@ import { addReservations, registerInspected, setEntityCount, stored } from "./st
 const customerId = "acme";
 const JANUARY = Date.UTC(2026, 0, 10);
 const FEBRUARY = Date.UTC(2026, 1, 10);
+const DAY = 24 * 60 * 60_000;
 const month = { interval: "month" } as const;
 
 /** 50 summaries for each seat; the plans differ in the seats that they have. */
@@ -286,6 +287,39 @@ describe("an entity's seat", () => {
       refusedAs("usage_exceeded"),
     );
     expect(await stored(t)).toEqual(before);
+  });
+
+  test("that crosses a threshold, or is the last, is told of once", async () => {
+    const told: string[] = [];
+    const watched = new Tally(components.tally, {
+      catalog: tally.catalog,
+      identify: () => Promise.resolve(null),
+      usageAlerts: [{ featureId: "seats", threshold: 2, thresholdType: "usage" }],
+      on: {
+        thresholdReached: async (_ctx, { featureId, usage }) => void told.push(`${featureId}: ${usage}`),
+        limitReached: async (_ctx, { featureId, reason }) => void told.push(`${featureId}: ${reason}`),
+      },
+    });
+    const t = await created(await acme("team"), "ada");
+    for (const entityId of ["ada", "bob", "bob", "cy"]) {
+      await t.mutation((ctx) => watched.entities.create(ctx, { customerId, entityId, featureId: "seats" }));
+    }
+    expect(told).toEqual(["seats: 2", "seats: insufficient"]);
+  });
+
+  test("of a plan whose payment is missing is refused", async () => {
+    const t = await created(await acme("team"), "ada");
+    await t.mutation((ctx) =>
+      tally.subscriptions.setPastDue(ctx, {
+        customerId,
+        planId: "team",
+        pastDue: true,
+        since: JANUARY - 4 * DAY,
+      }),
+    );
+    await expect(create(t, "bob")).rejects.toMatchObject({
+      data: { kind: "usage_exceeded", reason: "not_included" },
+    });
   });
 
   test("several in one mutation are all taken, or none if that fails", async () => {
@@ -597,6 +631,9 @@ describe("an entity that was removed", () => {
     "an attach": (ctx) => tally.subscriptions.attach(ctx, { ...ada, planId: "power-seat" }),
     "a preview": (ctx) => tally.subscriptions.preview(ctx, { ...ada, planId: "power-seat" }),
     "a cancel": (ctx) => tally.subscriptions.cancel(ctx, { ...ada, planId: "power-seat" }),
+    "a missing payment": (ctx) =>
+      tally.subscriptions.setPastDue(ctx, { ...ada, planId: "power-seat", pastDue: true }),
+    "a preview of what it owes": (ctx) => tally.charges.preview(ctx, ada),
     "a resume": (ctx) => tally.subscriptions.resume(ctx, { ...ada, planId: "power-seat" }),
     "a removal": (ctx) => tally.entities.remove(ctx, ada),
   };
@@ -810,7 +847,7 @@ describe("an entity that is created", () => {
     await attach(t, "free", { when: "period_end" });
     await create(t, "bob");
     for (const entityId of ["ada", "bob"]) await use(t, "summaries", 20, entityId);
-    vi.setSystemTime(JANUARY + 7 * 24 * 60 * 60_000);
+    vi.setSystemTime(JANUARY + 7 * DAY);
     for (const entityId of ["ada", "bob"]) {
       expect(await check(t, "summaries", entityId)).toMatchObject({ granted: 50, usage: 20 });
     }

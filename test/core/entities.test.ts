@@ -48,6 +48,14 @@ describe("a seat", () => {
     }
   });
 
+  test("of a plan whose payment is missing is refused: it counts, and pays for no more", () => {
+    const suspended = [messages(seats({ used: 2, suspendedAt: JAN_31 }))];
+    expect(drawSeat(suspended, ask(1))).toMatchObject({ uncovered: 1, shortage: "not_included" });
+    expect(uncountedSeats(suspended, scope(), 5)).toBe(0);
+    const both = [messages(seats({ used: 2, suspendedAt: JAN_31 }), grant("gift", { used: 1 }))];
+    expect(uncountedSeats(both, scope(), 5)).toBe(2);
+  });
+
   test("that is not counted is one beyond all use", () => {
     const rows = [messages(seats({ used: 2 }), grant("gift", { used: 1 }))];
     expect(uncountedSeats(rows, scope(), 5)).toBe(2);

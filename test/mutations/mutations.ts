@@ -448,73 +448,6 @@ const planning = [
   ),
 ];
 
-const telling = [
-  ...of(
-    "src/core/alerts.ts",
-    ["test/core/alerts.test.ts"],
-    [
-      ["a threshold that is reached already is not told of", "position(alert, earlier).lt(at) && ", ""],
-      [
-        "a threshold is reached by the unit at it",
-        "position(alert, measured).gte(at)",
-        "position(alert, measured).gt(at)",
-      ],
-      ["thresholds are told of from the lowest on", "    .sort((a, b) => a.at.cmp(b.at))\n", ""],
-      [
-        "what is unlimited has no thresholds",
-        "if (live.some(({ unlimited }) => unlimited)) return null;",
-        "",
-      ],
-      [
-        "a limit is told of once",
-        "if (reason === null || exhaustion(before, { ...ask, pools }) !== null) return [];",
-        "if (reason === null) return [];",
-      ],
-      ["a limit is told of where balances have moved", "if (!moved.has(featureId)) return [];", ""],
-      [
-        "a feature that credits pay on for is not at its limit",
-        "featureId === askedFeature(ask) ? ask.pools : [{ featureId, perEntity }]",
-        "[{ featureId, perEntity }]",
-      ],
-    ],
-  ),
-  ...of(
-    "src/core/advance.ts",
-    ["test/core/charges.test.ts"],
-    [
-      [
-        "no two periods of a grant end at the same instant",
-        "to: to === from && from > start ? to + 1 : to,",
-        "to,",
-      ],
-      ["what was set below zero by hand is no credit", "overage === 0 ? 0 : priceOfUsage", "priceOfUsage"],
-    ],
-  ),
-  ...of(
-    "src/client/callbacks.ts",
-    ["test/app/callbacks.test.ts"],
-    [
-      ["a callback that throws undoes the draw of a mutation", 'if (!("runAction" in ctx)) throw error;', ""],
-      [
-        "a callback that throws does not fail a charged action",
-        'if (!("runAction" in ctx)) throw error;',
-        "throw error;",
-      ],
-    ],
-  ),
-  ...of(
-    "src/component/reservations.ts",
-    ["test/app/callbacks.test.ts"],
-    [
-      [
-        "what is confirmed beyond a hold tells",
-        "working.applyDraw(more, ask, options.watch);",
-        "working.apply(more);",
-      ],
-    ],
-  ),
-];
-
 const storing = [
   ...of(
     "src/component/usage.ts",
@@ -634,6 +567,97 @@ const storing = [
     ],
   ),
   ...of(
+    "src/component/rows.ts",
+    ["test/app/entities.test.ts"],
+    [
+      [
+        "entity scope: what is being removed pays for nobody",
+        "row.removing === undefined || row.entityId === entityId",
+        "true",
+      ],
+      [
+        "an entity that is being removed has back what its holds give back",
+        "row.removing === undefined || row.entityId === entityId",
+        "row.removing === undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/workingRows.ts",
+    ["test/app/entities.test.ts"],
+    [["entity scope: an entity that is being removed is an error", " && !removing", ""]],
+  ),
+  ...of(
+    "src/component/entities.ts",
+    ["test/app/entities.test.ts"],
+    [
+      [
+        "free-switch reset: an entity that comes back goes on with what it had used",
+        "if (earlier !== null)",
+        "if (earlier === undefined)",
+      ],
+      [
+        "free-switch reset: an entity that comes in between is an heir as well",
+        "...(before !== undefined && { inherits: before }),",
+        "",
+      ],
+      ["an entity holds nothing of what it held before", "begun.filter((each) => each.consumable)", "begun"],
+    ],
+  ),
+  ...of(
+    "src/component/departures.ts",
+    ["test/app/entities.test.ts"],
+    [
+      [
+        "holds of an entity are settled before it goes",
+        "if (!(await settleHolds(ctx, entity))) return false;",
+        "",
+      ],
+      ["an entity's plans end with it, and no others", "if (held.entityId !== entityId) continue;", ""],
+      [
+        "closed overage: the periods of an entity close with it",
+        "const after = endBalance(before, now);",
+        "const after = { balance: { ...before, grants: [] }, closed: [] };",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/planChanges.ts",
+    ["test/app/entities.test.ts"],
+    [
+      [
+        "free-switch reset: a plan counts the entities that are there",
+        "if (at <= now && entityId === undefined) await countHeld",
+        "if (at < 0) await countHeld",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/seats.ts",
+    ["test/app/entities.test.ts"],
+    [["a seat that was not counted does not come back", "if (!isCounted || outcome", "if (outcome"]],
+  ),
+  ...of(
+    "src/component/refunds.ts",
+    ["test/app/entities.test.ts"],
+    [
+      [
+        "entity scope: another of the same id has back no more than it used",
+        "entity._creationTime <= since",
+        "true",
+      ],
+    ],
+  ),
+  ...of(
+    "src/core/entities.ts",
+    ["test/core/entities.test.ts"],
+    [
+      ["a seat is taken whole or not at all", 'policy === "overflow" ? "overflow" : "reject"', "policy"],
+      ["usage that is charged with an entity's end is not kept", "used.minus(over(grant))", "used"],
+      ["usage is resumed in its period alone", "<= earlier.endedAt", "<= now"],
+    ],
+  ),
+  ...of(
     "src/component/workingRows.ts",
     ["test/app/time.test.ts", "test/app/customers.test.ts"],
     [
@@ -714,7 +738,6 @@ export const mutations: readonly Mutation[] = [
   ...granting,
   ...pricing,
   ...planning,
-  ...telling,
   ...storing,
   ...doors,
 ];

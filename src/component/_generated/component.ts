@@ -725,9 +725,53 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               version: string;
             }>;
           };
+          watch?: {
+            limits: boolean;
+            usageAlerts: Array<{
+              featureId?: string;
+              planId?: string;
+              threshold: number;
+              thresholdType:
+                | "usage"
+                | "usage_percentage"
+                | "remaining"
+                | "remaining_percentage";
+            }>;
+          };
         },
         {
           created: boolean;
+          crossings: Array<
+            | {
+                kind: "threshold";
+                reached: {
+                  entityId?: string;
+                  featureId: string;
+                  granted: number;
+                  remaining: number;
+                  threshold: number;
+                  thresholdType:
+                    | "usage"
+                    | "usage_percentage"
+                    | "remaining"
+                    | "remaining_percentage";
+                  usage: number;
+                };
+              }
+            | {
+                kind: "limit";
+                reached: {
+                  entityId?: string;
+                  featureId: string;
+                  reason:
+                    | "not_included"
+                    | "insufficient"
+                    | "usage_limit"
+                    | "spend_limit"
+                    | "unauthenticated";
+                };
+              }
+          >;
           seat: {
             applied: number;
             balance: {
