@@ -71,6 +71,43 @@ test("a plan ends with its period, and a refund gives back what was drawn", asyn
   expect(ends).toBeGreaterThan(Date.now() + 27 * 24 * 60 * 60 * 1000);
 });
 
+test("a customer is told when most of his tokens are used", async () => {
+  const { t, ada } = deployment();
+  await ada.action(api.ai.generate, { prompt: "x".repeat(799) });
+  expect(await t.run((ctx) => ctx.db.query("notices").collect())).toEqual([]);
+  await ada.action(api.ai.generate, { prompt: "xy" });
+  await ada.action(api.ai.generate, { prompt: "x".repeat(500) });
+  expect(await t.run((ctx) => ctx.db.query("notices").collect())).toMatchObject([
+    { userId: "ada", text: "801 of 1000 ai_tokens are used." },
+    { userId: "ada", text: "No ai_tokens left." },
+  ]);
+});
+
+test("a team has three seats, each with tokens of its own", async () => {
+  const { t } = deployment();
+  await t.mutation(internal.admin.welcome, { userId: "acme", ticket: "t1" });
+  const invite = (userId: string) => t.mutation(internal.teams.invite, { teamId: "acme", userId });
+  for (const userId of ["ada", "bob", "eve"]) expect(await invite(userId)).toBe(9_000);
+  await expect(invite("joe")).rejects.toThrow("usage_exceeded");
+  await t.mutation(internal.teams.dismiss, { teamId: "acme", userId: "eve" });
+  expect(await invite("joe")).toBe(9_000);
+});
+
+test("a limit of two credits a day, and a payment that is missing", async () => {
+  const { t, ada } = deployment();
+  await t.mutation(internal.admin.welcome, { userId: "ada", ticket: "t1" });
+  await t.mutation(internal.limits.protect, { userId: "ada" });
+  expect(await ada.mutation(api.images.draw, { requestId: "1", count: 21 })).toMatchObject({ drawn: 0 });
+  expect(await ada.mutation(api.images.draw, { requestId: "2", count: 19 })).toMatchObject({ drawn: 19 });
+  await t.mutation(internal.limits.paymentFailed, { userId: "ada", pastDue: true });
+  expect(await ada.query(api.usage.getUsage, { featureId: "credits" })).toMatchObject({ usage: 1.91 });
+  expect(await t.query(internal.invoices.owed, { userId: "ada" })).toEqual({
+    charges: [],
+    periods: [],
+    total: 0,
+  });
+});
+
 test("a workspace's account is its members'", async () => {
   const { t, ada } = deployment();
   const usage = () => ada.query(api.usage.getUsage, { featureId: "credits", workspaceId: "acme" });
