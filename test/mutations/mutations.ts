@@ -327,7 +327,7 @@ const givingBack = of(
 
 const holding = of(
   "src/core/holds.ts",
-  ["test/app/settling-corners.test.ts", "test/app/reservations.test.ts", "test/app/refunds.test.ts"],
+  ["test/core/holds.test.ts"],
   [
     [
       "hold across reset: a draw keeps the instant at which it was made",
