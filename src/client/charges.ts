@@ -3,6 +3,17 @@ import { assertId } from "../core/arguments.js";
 import type { QueryContext } from "./contexts.js";
 import { assertCustomerPage, type PageArgs } from "./pages.js";
 
+/**
+ * For each usage-based grant its period so far (`open`), priced as the period's close will price it, and
+ * periods that are over but that nothing has written yet. What is held counts as used until it is
+ * settled. `limit` counts balances, 200 unless told; where there are more, `total` is the page's.
+ */
+export interface PreviewArgs extends PageArgs {
+  customerId: string;
+  /** Of this entity alone. */
+  entityId?: string;
+}
+
 /** What customers owe for usage beyond what was granted: units of the feature, whole currency units. */
 export class Charges {
   constructor(private readonly component: ComponentApi) {}
@@ -16,14 +27,8 @@ export class Charges {
     return await ctx.runQuery(this.component.charges.list, args);
   }
 
-  /**
-   * What a customer (or one entity of his) owes now and is not listed as a charge yet: for each
-   * usage-based grant its period so far (`open`), priced as the period's close will price it, and
-   * periods that are over but that nothing has written yet. What is held counts as used until it is
-   * settled. `limit` counts balances, 200 unless told; where there are more, `total` is the page's.
-   * Throws `entity_not_found`.
-   */
-  async preview(ctx: QueryContext, args: { customerId: string; entityId?: string } & PageArgs) {
+  /** What a customer (or one entity of his) owes now and is not listed yet. Throws `entity_not_found`. */
+  async preview(ctx: QueryContext, args: PreviewArgs) {
     assertCustomerPage(args, ["entityId"], "charges.preview");
     if (args.entityId !== undefined) assertId(args.entityId, "entityId");
     return await ctx.runQuery(this.component.charges.preview, { ...args, limit: args.limit ?? 200 });

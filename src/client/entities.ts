@@ -8,6 +8,17 @@ import { assertOwned, type Provenance } from "./provenance.js";
 import type { Known } from "./requests.js";
 import { defaultPlans } from "./versions.js";
 
+/**
+ * A part of a customer that is to be: a seat, a workspace. It uses one of its feature, of the customer's
+ * own balance, and gets what his plans give to each. Free seats may go below zero unless overage is
+ * forbidden, paid ones may not: Autumn's rule; `onInsufficient: "reject"` makes every limit hard. A
+ * customer without the feature has his entities uncounted (again Autumn's rule, and refused with
+ * `reject`) until a plan brings it.
+ *
+ * An id that had been removed goes on, within a period, with what it had used of the plans' amounts
+ * per entity: leaving and coming back resets nothing. (Autumn's begins afresh.) Another id is another
+ * entity, so let ids be those of people or things, and not texts that your users make up.
+ */
 export interface EntityArgs<FeatureId extends string = string> {
   customerId: string;
   entityId: string;
@@ -18,6 +29,13 @@ export interface EntityArgs<FeatureId extends string = string> {
   onInsufficient?: "reject" | "overflow";
 }
 
+/**
+ * A part of a customer that is to go. Its seat goes back to the very grant that paid for it, its open
+ * holds are settled at what was reported, its plans end, and so do its balances, whose usage-based
+ * periods close: each is an event, and its history stays. From now on it is unknown to every call. What
+ * its uses took from the customer's own balance can still be refunded, and what was charged comes off
+ * its charge; what they took from its own comes back to nobody.
+ */
 export interface RemoveEntityArgs extends Provenance {
   customerId: string;
   entityId: string;
@@ -35,18 +53,8 @@ export class Entities<Ids extends CatalogIds> {
   ) {}
 
   /**
-   * Adds a part to a customer: a seat, a workspace. It uses one of its feature, of the customer's own
-   * balance (`seat` says what was left), and gets what his plans give to each. Free seats may go below
-   * zero unless overage is forbidden, paid ones may not: Autumn's rule; `onInsufficient: "reject"` makes
-   * every limit hard. A customer without the feature has his entities uncounted (again Autumn's rule,
-   * and refused with `reject`) until a plan brings it. One that he has already stays as it is.
-   *
-   * An id that had been removed goes on, within a period, with what it had used of the plans' amounts
-   * per entity: leaving and coming back resets nothing. (Autumn's begins afresh.) Another id is another
-   * entity, so let ids be those of people or things, and not texts that your users make up.
-   *
-   * Throws `usage_exceeded` with the check's answer inside, `feature_not_found`, `busy` while an entity of
-   * that id is being removed, and `invalid_argument` beyond 1,000 entities of a customer.
+   * Adds a part to a customer; one that is there stays as it is. `seat` is the use of its feature, null if
+   * nothing counts it. Throws `usage_exceeded`, `busy`, and `invalid_argument` beyond 1,000 of a customer.
    */
   async create<Id extends string>(ctx: MutationContext, args: EntityArgs<Id> & Known<Id, Ids["feature"]>) {
     const given: EntityArgs = args;
@@ -71,14 +79,7 @@ export class Entities<Ids extends CatalogIds> {
     return result;
   }
 
-  /**
-   * Removes a part of a customer. Its seat goes back to the very grant that paid for it, its open holds are
-   * settled at what was reported, its plans end, and so do its balances, whose usage-based periods close:
-   * each is an event, and its history stays. `done: false`: what did not fit into this transaction is
-   * scheduled. From now on it is unknown to every call. What its uses took from the customer's own
-   * balance can still be refunded; what they took from its own comes back to nobody.
-   * Throws `entity_not_found`, `idempotency_conflict`.
-   */
+  /** Removes a part of a customer; unless `done`, the rest is scheduled. Throws `entity_not_found`. */
   async remove(ctx: MutationContext, args: RemoveEntityArgs) {
     assertOwned(args, [], "entities.remove");
     assertId(args.entityId, "entityId");

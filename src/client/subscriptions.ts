@@ -28,6 +28,11 @@ export interface PlanArgs<PlanId extends string = string> extends Provenance {
 /** Now, or when the current plan's period ends. */
 export type When = "now" | "period_end";
 
+/**
+ * A plan of the catalog takes the place of the one that the customer has in its group; add-ons and top-ups
+ * are added, as often as they are attached. Usage starts afresh only when the plan costs more than the
+ * one it replaces. What is to happen later is written into the balances now, and needs no cron.
+ */
 export interface AttachArgs<PlanId extends string = string> extends PlanArgs<PlanId> {
   /** Now, unless told. */
   when?: When;
@@ -51,7 +56,11 @@ export interface AttachArgs<PlanId extends string = string> extends PlanArgs<Pla
  */
 export type PastDuePolicy = "keep" | { suspendAfterDays: number };
 
-/** Whether a payment for the plan is missing. */
+/**
+ * A payment for a plan is missing, or has come. What the plan gives stops when the policy says so, though
+ * nothing runs then, and is back with the payment as if it had never stopped: what is used stays used.
+ * Told again without `since`, it is still missing since the first time.
+ */
 export interface PastDueArgs<PlanId extends string = string> extends PlanArgs<PlanId> {
   pastDue: boolean;
   /**
@@ -94,11 +103,8 @@ export class Subscriptions<Ids extends CatalogIds> {
   }
 
   /**
-   * Gives a customer a plan of the catalog without payment, in place of the one that he has in its
-   * group; add-ons and top-ups are added, as often as they are attached. Usage starts afresh only when
-   * the plan costs more than the one it replaces. What is to happen later is written into the
-   * balances now, and needs no cron. Throws `plan_not_found`, `entity_not_found`, `idempotency_conflict`,
-   * and `invalid_argument` of a second trial.
+   * Gives a customer a plan without payment. Throws `plan_not_found`, `entity_not_found`,
+   * `idempotency_conflict`, and `invalid_argument` of a second trial.
    */
   async attach<Id extends string>(ctx: MutationContext, args: AttachArgs<Id> & KnownPlan<Id, Ids["plan"]>) {
     return await ctx.runMutation(this.component.subscriptions.attach, await this.attachment(args, "attach"));
@@ -133,12 +139,7 @@ export class Subscriptions<Ids extends CatalogIds> {
     return await ctx.runMutation(this.component.subscriptions.resume, given);
   }
 
-  /**
-   * Notes that a payment for the plan is missing, or that it has come. What the plan gives stops when
-   * the policy says so, though nothing runs then, and is back with the payment as if it had never
-   * stopped: what is used stays used. Told again without `since`, it is still missing since the first
-   * time. Throws `plan_not_found` if the customer does not have the plan, and `idempotency_conflict`.
-   */
+  /** Notes that a payment is missing, or that it has come. Throws `plan_not_found`, `idempotency_conflict`. */
   async setPastDue<Id extends string>(
     ctx: MutationContext,
     args: PastDueArgs<Id> & KnownPlan<Id, Ids["plan"]>,
