@@ -94,16 +94,22 @@ export class Grants<Ids extends CatalogIds> {
   }
 
   /**
-   * Sets what is left, used or granted, by hand. What is left may exceed what was granted: then usage
-   * shows below 0. Throws `invalid_argument`, `customer_not_found`, `idempotency_conflict`.
+   * Sets what is left, used or granted, by hand: of an entity's own balance; without `entityId`, of
+   * all that a use without one can draw on, entities' items of the plan included. Where so much is to
+   * be left, nothing is owed any more. It may exceed what was granted: then usage shows below 0.
+   * Throws `invalid_argument`, `customer_not_found`, `entity_not_found`, `idempotency_conflict`.
    */
   async set<Id extends string>(ctx: MutationContext, args: SetArgs<Id> & Known<Id, Ids["metered"]>) {
     const given: SetArgs = args;
     assertOwned(given, ["featureId", "grantId", "remaining", "usage", "granted"], "grants.set");
     const { remaining: _remaining, usage: _usage, granted: _granted, ...rest } = given;
-    this.catalog.feature(given.featureId);
+    const [own] = this.catalog.pools(given.featureId);
     if (given.grantId !== undefined) assertId(given.grantId, "grantId");
-    return await ctx.runMutation(this.component.grants.set, { ...rest, target: targetOf(given) });
+    return await ctx.runMutation(this.component.grants.set, {
+      ...rest,
+      ...(own?.perEntity && { perEntity: true }),
+      target: targetOf(given),
+    });
   }
 
   /** Ends a grant now. Throws `invalid_argument`, `customer_not_found`, `idempotency_conflict`. */

@@ -2,16 +2,17 @@ import { v } from "convex/values";
 import { advance, advanceAll } from "../core/advance.js";
 import { exact, nearest } from "../core/amounts.js";
 import { summaryFields, summarize } from "../core/answers.js";
-import { emptyBalance, type Grant } from "../core/balances.js";
+import type { Grant } from "../core/balances.js";
 import type { Draw } from "../core/draws.js";
 import { shown, tallyError } from "../core/errors.js";
 import { setGrants } from "../core/grants.js";
+import type { Scope } from "../core/order.js";
 import { nextBoundary, intervalValidator } from "../core/periods.js";
 import { mutation, type MutationCtx } from "./_generated/server.js";
 import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
-import { assertEntity, loadRow, saveRows, type Row } from "./rows.js";
+import { assertEntity, loadRow, loadRows, saveRows, type Row } from "./rows.js";
 import { addToRow } from "./topUps.js";
 
 /** Grants made outside of plans merge with one another where their terms are equal. */
@@ -106,11 +107,16 @@ const changedValidator = v.object({
   balance: v.union(v.object(summaryFields), v.null()),
 });
 
-/** Sets what is left, used or granted by hand. An operator's correction, with who and why. */
+/**
+ * Sets what is left, used or granted by hand: of an entity's own balance, or of all that a use without
+ * an entity can draw on. An operator's correction, with who and why.
+ */
 export const set = mutation({
   args: {
     customerId: v.string(),
     featureId: v.string(),
+    /** The catalog grants the feature to each entity: without one named, theirs are set together. */
+    perEntity: v.optional(v.boolean()),
     entityId: v.optional(v.string()),
     grantId: v.optional(v.string()),
     target: v.union(
@@ -124,8 +130,8 @@ export const set = mutation({
   handler: async (ctx, { target, grantId, ...args }) => {
     const value = Object.values(target)[0] ?? 0;
     const properties = { set: Object.keys(target)[0] ?? "", ...(grantId !== undefined && { grantId }) };
-    return await changeRow(ctx, { ...args, kind: "adjust", value, properties }, (row, now) =>
-      setGrants(row, target, grantId, now),
+    return await changeRows(ctx, { ...args, kind: "adjust", value, properties }, (rows, scope) =>
+      setGrants(rows, target, grantId, scope),
     );
   },
 });
@@ -141,21 +147,24 @@ export const revoke = mutation({
   },
   returns: changedValidator,
   handler: async (ctx, { grantId, ...args }) =>
-    await changeRow(ctx, { ...args, kind: "expire", value: 0, properties: { grantId } }, (row, now) => {
-      if (!row.grants.some(({ id }) => id === grantId)) {
+    await changeRows(ctx, { ...args, kind: "expire", value: 0, properties: { grantId } }, (rows, { now }) => {
+      if (!rows.some(({ grants }) => grants.some(({ id }) => id === grantId))) {
         throw tallyError(
           "invalid_argument",
-          `There is no grant ${shown(grantId)} of "${row.featureId}". Nothing was changed.`,
+          `There is no grant ${shown(grantId)} of "${args.featureId}". Nothing was changed.`,
         );
       }
-      const grants = row.grants.map((each) => (each.id === grantId ? { ...each, expiresAt: now } : each));
-      return { ...row, grants };
+      return rows.map((row) => ({
+        ...row,
+        grants: row.grants.map((each) => (each.id === grantId ? { ...each, expiresAt: now } : each)),
+      }));
     }),
 });
 
-interface RowChange {
+interface RowsChange {
   customerId: string;
   featureId: string;
+  perEntity?: boolean;
   entityId?: string;
   kind: "adjust" | "expire";
   value: number;
@@ -166,19 +175,13 @@ interface RowChange {
   actor?: string;
 }
 
-/** Changes one row by hand and records what that did to each grant. */
-async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, now: number) => Row) {
-  const {
-    customerId,
-    featureId,
-    entityId,
-    kind,
-    value,
-    properties,
-    idempotencyKey: key,
-    reason,
-    actor,
-  } = args;
+/** Changes by hand the row of an entity, or all that a use without one can draw on; records what that did to each grant. */
+async function changeRows(
+  ctx: MutationCtx,
+  { perEntity, ...args }: RowsChange,
+  change: (rows: Row[], scope: Scope) => Row[],
+) {
+  const { customerId, featureId, entityId, kind, value, properties, idempotencyKey: key } = args;
   if (key !== undefined) {
     const earlier = await findEvent(ctx, customerId, key);
     if (earlier !== null) {
@@ -191,26 +194,38 @@ async function changeRow(ctx: MutationCtx, args: RowChange, change: (row: Row, n
   }
   await getCustomer(ctx, customerId);
   await assertEntity(ctx, customerId, entityId);
-  const at = Date.now();
+  const pools = [{ featureId, ...(perEntity && { perEntity }) }];
   const stored =
-    (await loadRow(ctx, customerId, featureId, entityId)) ?? emptyBalance(featureId, entityId, at);
-  const { rows, closed, now } = advanceAll<Row>([stored], at);
-  const before = rows[0] ?? stored;
-  const after = advance(change(before, now), now);
-  await saveRows(ctx, customerId, [after.balance], [...closed, ...after.closed]);
-  const balance = summarize([after.balance], { pools: [{ featureId }], entityId, now });
+    entityId === undefined
+      ? await loadRows(ctx, customerId, { pools })
+      : [await loadRow(ctx, customerId, featureId, entityId)].filter((row) => row !== null);
+  const { rows: before, closed, now } = advanceAll<Row>(stored, Date.now());
+  const scope = { pools, entityId, now };
+  const after = change(before, scope).map((row) => advance(row, now));
+  const draws: Draw[] = [];
+  for (const [index, { balance, closed: closing }] of after.entries()) {
+    const was = before[index];
+    if (was === undefined || JSON.stringify(was.grants) === JSON.stringify(balance.grants)) continue;
+    const own = closed.filter((period) => period.entityId === balance.entityId);
+    await saveRows(ctx, customerId, [balance], [...own, ...closing]);
+    draws.push(...differences(was, balance));
+  }
+  const balance = summarize(
+    after.map((each) => each.balance),
+    scope,
+  );
   const eventId = await ctx.db.insert("events", {
     customerId,
     featureId,
     entityId,
     kind,
     value,
-    draws: differences(before, after.balance),
+    draws,
     ...(balance.unlimited ? { unlimited: true as const } : { remaining: balance.remaining }),
     key,
     properties,
-    reason,
-    actor,
+    reason: args.reason,
+    actor: args.actor,
   });
   return { eventId, replayed: false, balance };
 }

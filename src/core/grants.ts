@@ -1,9 +1,10 @@
 /** Adding to what a customer has. */
 import { settleDebt } from "./advance.js";
-import { exact, larger, smaller, stored, total, ZERO, type Decimal } from "./amounts.js";
+import { atLeastZero, exact, smaller, stored, total, type Decimal } from "./amounts.js";
 import { copyOf, left, MAX_GRANTS, over, rebase, type Balance, type Grant } from "./balances.js";
+import { askedFeature } from "./draws.js";
 import { shown, tallyError } from "./errors.js";
-import { burnOrder } from "./order.js";
+import { burnOrder, type Scope } from "./order.js";
 
 /** Adds a grant to its balance. Throws `too_many_grants` beyond 64. */
 export function addGrant<Row extends Balance>(balance: Row, grant: Grant): Row {
@@ -49,23 +50,24 @@ function sorted(value: unknown): string {
   );
 }
 
-/** What a balance, or one grant of it, is to be: exactly one of the three. */
+/** What balances, or one grant of them, are to be: exactly one of the three. */
 export type Target = { remaining: number } | { usage: number } | { granted: number };
 
 /**
- * Sets a grant, or all that are live together, by hand: `remaining` and `usage` change what is used
- * (below 0, if more is to be left than was granted), `granted` what the grant grants. A total is
- * taken and given in burn order, as Autumn's `balances.update`. Throws `invalid_argument`.
+ * Sets a grant, or all that can pay in `scope` together, by hand: `remaining` and `usage` change what
+ * is used (below 0, if more is to be left than was granted), `granted` what the grant grants. Where so
+ * much is to be left, nothing is owed. A total is taken and given in burn order, what is owed first,
+ * as Autumn's `balances.update`. Rows must be advanced to `scope.now`. Throws `invalid_argument`.
  */
 export function setGrants<Row extends Balance>(
-  balance: Row,
+  given: readonly Row[],
   target: Target,
   grantId: string | undefined,
-  now: number,
-): Row {
-  const next = copyOf(balance);
-  const scope = { pools: [{ featureId: next.featureId }], entityId: next.entityId, now };
-  const live = burnOrder([next], scope).map(({ grant }) => grant);
+  scope: Scope,
+): Row[] {
+  const rows = given.map(copyOf);
+  const featureId = askedFeature(scope);
+  const live = burnOrder(rows, scope).map(({ grant }) => grant);
   const counters = live.filter(({ unlimited }) => "usage" in target && unlimited);
   const settable = counters.length > 0 ? counters : live.filter(({ unlimited }) => !unlimited);
   const chosen = grantId === undefined ? settable : live.filter(({ id }) => id === grantId);
@@ -74,47 +76,60 @@ export function setGrants<Row extends Balance>(
     throw tallyError(
       "invalid_argument",
       grantId === undefined
-        ? `There is no grant of "${next.featureId}" to set: grant it first. Nothing was changed.`
-        : `There is no live grant ${shown(grantId)} of "${next.featureId}". Nothing was changed.`,
+        ? `There is no grant of "${featureId}" to set: grant it first. Nothing was changed.`
+        : `There is no live grant ${shown(grantId)} of "${featureId}". Nothing was changed.`,
     );
   }
   if (first.unlimited && !("usage" in target)) {
     throw tallyError(
       "invalid_argument",
-      `The grant ${shown(first.id)} of "${next.featureId}" is unlimited: only its usage can be set. Nothing was changed.`,
+      `The grant ${shown(first.id)} of "${featureId}" is unlimited: only its usage can be set. Nothing was changed.`,
     );
   }
   if ("granted" in target) {
     if (chosen.length > 1) {
       throw tallyError(
         "invalid_argument",
-        `There are ${chosen.length} grants of "${next.featureId}": say which by grantId. Nothing was changed.`,
+        `There are ${chosen.length} grants of "${featureId}": say which by grantId. Nothing was changed.`,
       );
     }
     first.granted = target.granted;
-    return next;
+  } else if ("usage" in target) {
+    spread(chosen, exact(target.usage).minus(total(chosen.map(({ used }) => exact(used)))));
+  } else {
+    for (const grant of chosen) refill(grant, over(grant));
+    spread(chosen, total(chosen.map(left)).minus(target.remaining));
   }
-  const shownUsage = total(chosen.map((grant) => exact(grant.used)));
-  const shownLeft = total(chosen.map(left));
-  if ("usage" in target) spread(chosen, exact(target.usage).minus(shownUsage), ({ used }) => exact(used));
-  // What is owed is not what is left: raising what is left does not pay it.
-  else spread(chosen, shownLeft.minus(target.remaining), (grant) => exact(grant.used).minus(over(grant)));
-  for (const grant of chosen) rebase(grant, Math.min(grant.used, Math.max(grant.base ?? 0, 0)));
-  return next;
+  if (!("granted" in target)) {
+    for (const grant of chosen) rebase(grant, Math.min(grant.used, Math.max(grant.base ?? 0, 0)));
+  }
+  return rows;
 }
 
 /**
- * Adds `change` to what is used: each grant down to zero, or up by what is `refillable`, in order. What
- * is over goes to the first grant that is no rollover, below zero or above what it granted.
+ * Adds `change` to what is used: each grant down to zero, in order; or, below 0, first what is owed and
+ * then what is used is given back. What is beyond all goes to the first grant that is no rollover,
+ * below zero or above what it granted.
  */
-function spread(grants: readonly Grant[], change: Decimal, refillable: (grant: Grant) => Decimal): void {
+function spread(grants: readonly Grant[], change: Decimal): void {
   let todo = change;
   for (const grant of grants) {
-    const room = todo.gt(0) ? left(grant) : smaller(ZERO, refillable(grant).neg());
-    const part = todo.gt(0) ? smaller(todo, room) : larger(todo, room);
-    grant.used = stored(exact(grant.used).plus(part));
+    const part = smaller(atLeastZero(todo), left(grant));
+    refill(grant, part.neg());
     todo = todo.minus(part);
   }
+  for (const owedOrUsed of [over, ({ used }: Grant) => exact(used)]) {
+    for (const grant of grants) {
+      const part = smaller(atLeastZero(todo.neg()), atLeastZero(owedOrUsed(grant)));
+      refill(grant, part);
+      todo = todo.plus(part);
+    }
+  }
   const keeper = grants.find(({ rolledFrom }) => rolledFrom === undefined) ?? grants[0];
-  if (keeper !== undefined) keeper.used = stored(exact(keeper.used).plus(todo));
+  if (keeper !== undefined) refill(keeper, todo.neg());
+}
+
+/** Takes `amount` off what is used; adds to it, below 0. */
+function refill(grant: Grant, amount: Decimal): void {
+  grant.used = stored(exact(grant.used).minus(amount));
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { summarize } from "../../src/core/answers.js";
 import { MAX_GRANTS, type Balance } from "../../src/core/balances.js";
 import { addGrant, setGrants, topUp, type Target } from "../../src/core/grants.js";
-import { FEB_28, grant, JAN_31, MAR_31, messages, monthly, refusal, row, used } from "./fixtures.js";
+import { FEB_28, grant, JAN_31, MAR_31, messages, monthly, refusal, row, scope, used } from "./fixtures.js";
 
 describe("adding a grant", () => {
   const full = messages(...Array.from({ length: 64 }, (_, n) => grant(`g${n}`, { priority: n })));
@@ -123,8 +124,11 @@ describe("a top-up", () => {
 });
 
 describe("setting by hand", () => {
-  const set = (balance: Balance, target: Target, grantId?: string) =>
-    used([setGrants(balance, target, grantId, JAN_31)]);
+  const setOf = (balance: Balance, target: Target, grantId?: string): Balance => {
+    const [after] = setGrants([balance], target, grantId, scope({ entityId: balance.entityId }));
+    return after!;
+  };
+  const set = (balance: Balance, target: Target, grantId?: string) => used([setOf(balance, target, grantId)]);
 
   test("what is left changes what is used", () => {
     expect(set(messages(grant("a", { used: 30 })), { remaining: 20 })).toEqual({ a: 80 });
@@ -144,7 +148,7 @@ describe("setting by hand", () => {
   });
 
   test("what is granted leaves what is used", () => {
-    const { grants } = setGrants(messages(grant("a", { used: 30 })), { granted: 250 }, undefined, JAN_31);
+    const { grants } = setOf(messages(grant("a", { used: 30 })), { granted: 250 });
     expect(grants).toEqual([grant("a", { used: 30, granted: 250 })]);
   });
 
@@ -162,9 +166,67 @@ describe("setting by hand", () => {
     expect(set(both, { remaining: 250 })).toEqual({ a: -50, b: 0 });
   });
 
-  test("what is left sets what is shown as left, also beside a grant in overage", () => {
+  test("what is left of a grant that is overdrawn leaves that much, and nothing owed", () => {
+    const overdrawn = messages(grant("a", { used: 150 }));
+    expect(set(overdrawn, { remaining: 20 })).toEqual({ a: 80 });
+    expect(set(overdrawn, { remaining: 0 })).toEqual({ a: 100 });
+    expect(set(overdrawn, { remaining: 120 })).toEqual({ a: -20 });
+  });
+
+  test("what is left of two of which one is overdrawn pays what is owed, then gives in burn order", () => {
+    const both = messages(grant("a", { used: 150, reset: monthly }), grant("b", { used: 80 }));
+    expect(set(both, { remaining: 60 })).toEqual({ a: 60, b: 80 });
+    expect(set(both, { remaining: 200 })).toEqual({ a: 0, b: 0 });
+    expect(set(both, { remaining: 230 })).toEqual({ a: -30, b: 0 });
+  });
+
+  test("less left than another grant still has pays what is owed too: what is said to be left is left", () => {
     const both = messages(grant("a", { used: 150, reset: monthly }), grant("b"));
-    expect(set(both, { remaining: 20 })).toEqual({ a: 150, b: 80 });
+    expect(set(both, { remaining: 20 })).toEqual({ a: 100, b: 80 });
+    expect(set(both, { remaining: 100 })).toEqual({ a: 100, b: 0 });
+  });
+
+  test("less used pays what is owed first", () => {
+    const both = messages(grant("a", { used: 10, reset: monthly }), grant("b", { used: 150 }));
+    expect(set(both, { usage: 130 })).toEqual({ a: 10, b: 120 });
+    expect(set(both, { usage: 100 })).toEqual({ a: 0, b: 100 });
+  });
+
+  test("of one overdrawn grant by its id leaves the others alone", () => {
+    const both = messages(grant("a", { used: 150 }), grant("b", { used: 30 }));
+    expect(set(both, { remaining: 20 }, "a")).toEqual({ a: 80, b: 30 });
+  });
+
+  test("what is left, whatever is owed, is what is then shown as left, and all that was granted less what is used", () => {
+    for (const [a, b] of [
+      [150, 80],
+      [0, 175.5],
+      [120, 130],
+      [-20, 101],
+    ]) {
+      for (const remaining of [0, 0.1, 60, 99.9, 200, 333]) {
+        const after = setOf(messages(grant("a", { used: a }), grant("b", { used: b })), { remaining });
+        expect(summarize([after], scope())).toMatchObject({ remaining, balance: remaining });
+      }
+    }
+  });
+
+  test("rows of several entities are set together, the customer's first and then theirs by id", () => {
+    const perEntity = [{ featureId: "messages", perEntity: true }];
+    const ofEntity = (entityId: string) =>
+      row("messages", [grant(entityId, { perEntity: true })], { entityId });
+    const rows = [messages(grant("own")), ofEntity("bob"), ofEntity("ada")];
+    const setAll = (target: Target, grantId?: string) =>
+      used(setGrants(rows, target, grantId, scope({ pools: perEntity })));
+    expect(setAll({ usage: 160 })).toEqual({ own: 100, ada: 60, bob: 0 });
+    expect(setAll({ remaining: 90 })).toEqual({ own: 100, ada: 100, bob: 10 });
+    expect(setAll({ remaining: 320 })).toEqual({ own: -20, ada: 0, bob: 0 });
+    expect(setAll({ remaining: 30 }, "bob")).toEqual({ own: 0, ada: 0, bob: 70 });
+  });
+
+  test("what an entity has been given for itself is no part of the customer's", () => {
+    const rows = [messages(grant("own")), row("messages", [grant("hers")], { entityId: "ada" })];
+    expect(used(setGrants(rows, { remaining: 30 }, undefined, scope()))).toEqual({ own: 70, hers: 0 });
   });
 
   test("puts what is beyond all grants into one that stays, not into a rollover that soon expires", () => {
@@ -180,9 +242,7 @@ describe("setting by hand", () => {
   test("one grant leaves the others alone", () => {
     const both = messages(grant("a"), grant("b", { used: 5 }));
     expect(set(both, { remaining: 10 }, "b")).toEqual({ a: 0, b: 90 });
-    expect(setGrants(both, { granted: 7 }, "b", JAN_31).grants.map(({ granted }) => granted)).toEqual([
-      100, 7,
-    ]);
+    expect(setOf(both, { granted: 7 }, "b").grants.map(({ granted }) => granted)).toEqual([100, 7]);
   });
 
   test("what is used sets the count of an unlimited grant, since that is what is shown", () => {
@@ -194,7 +254,7 @@ describe("setting by hand", () => {
   test("what is left, or granted, leaves an unlimited grant alone", () => {
     const both = messages(grant("a"), grant("b", { granted: 0, unlimited: true, used: 5 }));
     expect(set(both, { remaining: 10 })).toEqual({ a: 90, b: 5 });
-    const { grants } = setGrants(both, { granted: 7 }, undefined, JAN_31);
+    const { grants } = setOf(both, { granted: 7 });
     expect(grants.map(({ granted }) => granted)).toEqual([7, 0]);
   });
 
@@ -202,10 +262,8 @@ describe("setting by hand", () => {
     "is refused of an unlimited grant, but for its usage: %j",
     (target) => {
       const endless = messages(grant("a", { granted: 0, unlimited: true }));
-      expect(refusal(() => setGrants(endless, target, "a", JAN_31)).message).toContain(
-        "only its usage can be set",
-      );
-      expect(setGrants(endless, { usage: 5 }, "a", JAN_31).grants[0]?.used).toBe(5);
+      expect(refusal(() => setOf(endless, target, "a")).message).toContain("only its usage can be set");
+      expect(setOf(endless, { usage: 5 }, "a").grants[0]?.used).toBe(5);
     },
   );
 
@@ -226,7 +284,7 @@ describe("setting by hand", () => {
 
   test("leaves the balance given as it is", () => {
     const before = messages(grant("a"));
-    setGrants(before, { granted: 7 }, undefined, JAN_31);
+    setOf(before, { granted: 7 });
     expect(before.grants).toEqual([grant("a")]);
   });
 
@@ -248,7 +306,7 @@ describe("setting by hand", () => {
       "say which by grantId",
     ],
   ])("is refused where there is %s", (_, balance, target, grantId, message) => {
-    const { kind, message: told } = refusal(() => setGrants(balance, target, grantId, JAN_31));
+    const { kind, message: told } = refusal(() => setOf(balance, target, grantId));
     expect(kind).toBe("invalid_argument");
     expect(told).toContain(message);
   });

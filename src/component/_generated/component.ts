@@ -1152,6 +1152,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           featureId: string;
           grantId?: string;
           idempotencyKey?: string;
+          perEntity?: boolean;
           reason?: string;
           target:
             { remaining: number } | { usage: number } | { granted: number };
