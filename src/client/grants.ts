@@ -15,10 +15,6 @@ import { assertOwned, type Provenance } from "./provenance.js";
 import type { Known } from "./requests.js";
 import { defaultPlans } from "./versions.js";
 
-/**
- * An amount outside of plans: a gift, a correction, a top-up paid elsewhere. It merges into an earlier
- * grant of equal terms. With `idempotencyKey` it is given once.
- */
 export interface GrantArgs<FeatureId extends string = string> extends Provenance {
   customerId: string;
   featureId: FeatureId;
@@ -31,8 +27,11 @@ export interface GrantArgs<FeatureId extends string = string> extends Provenance
   expiresAt?: number;
   /** Lower burns first; 0 unless told. */
   priority?: number;
-  /** The amount comes anew at each interval. */
-  reset?: { interval: Interval; intervalCount?: number };
+  /**
+   * The amount comes anew at each interval, counted from `anchor` (milliseconds since 1970, past or
+   * to come), or from when the grant starts: what is left by then is gone.
+   */
+  reset?: { interval: Interval; intervalCount?: number; anchor?: number };
 }
 
 export interface SetArgs<FeatureId extends string = string> extends Provenance {
@@ -66,8 +65,11 @@ export class Grants<Ids extends CatalogIds> {
   ) {}
 
   /**
-   * Gives a customer an amount of a feature, or credits. Throws `feature_not_found`, `invalid_amount`,
-   * `too_many_grants`, `idempotency_conflict`.
+   * Gives a customer an amount of a feature, or credits: a gift, a correction, a top-up paid
+   * elsewhere. It merges into an earlier grant of equal terms. With `idempotencyKey` it is given once:
+   * a repeat names the same feature, entity, amount, interval and priority, whatever its instants, which
+   * may come from a clock.
+   * Throws `feature_not_found`, `invalid_amount`, `too_many_grants`, `idempotency_conflict`.
    */
   async grant<Id extends string>(ctx: MutationContext, args: GrantArgs<Id> & Known<Id, Ids["feature"]>) {
     const given: GrantArgs = args;
@@ -153,12 +155,13 @@ function assertExpiry(expiresAt: unknown, startsAt: number | undefined): void {
   }
 }
 
-function everyOf(reset: NonNullable<GrantArgs["reset"]>): { interval: Interval; count: number } {
-  assertKeys(reset, ["interval", "intervalCount"], "reset");
-  const { interval, intervalCount: count = 1 } = reset;
+function everyOf(reset: NonNullable<GrantArgs["reset"]>) {
+  assertKeys(reset, ["interval", "intervalCount", "anchor"], "reset");
+  const { interval, intervalCount: count = 1, anchor } = reset;
   if (!INTERVALS.includes(interval)) {
     refuse("reset.interval", `must be one of ${INTERVALS.join(", ")}`, interval);
   }
   assertCount(count, "reset.intervalCount", 1, 1000);
-  return { interval, count };
+  if (anchor !== undefined) assertInstant(anchor, "reset.anchor");
+  return { interval, count, anchor };
 }

@@ -7,7 +7,7 @@ import type { Draw } from "../core/draws.js";
 import { shown, tallyError } from "../core/errors.js";
 import { setGrants } from "../core/grants.js";
 import type { Scope } from "../core/order.js";
-import { nextBoundary, intervalValidator } from "../core/periods.js";
+import { nextBoundary, intervalValidator, type Recurrence } from "../core/periods.js";
 import { mutation, type MutationCtx } from "./_generated/server.js";
 import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
@@ -33,8 +33,10 @@ export const grant = mutation({
     startsAt: v.optional(v.number()),
     expiresAt: v.optional(v.number()),
     priority: v.optional(v.number()),
-    /** The amount comes anew every so often, from now on. */
-    reset: v.optional(v.object({ interval: intervalValidator, count: v.number() })),
+    /** The amount comes anew every so often, counted from `anchor`, or from its start on. */
+    reset: v.optional(
+      v.object({ interval: intervalValidator, count: v.number(), anchor: v.optional(v.number()) }),
+    ),
     idempotencyKey: v.optional(v.string()),
     reason: v.optional(v.string()),
     actor: v.optional(v.string()),
@@ -46,11 +48,21 @@ export const grant = mutation({
     balance: v.union(v.object(summaryFields), v.null()),
   }),
   handler: async (ctx, args) => {
-    const { customerId, featureId, entityId, amount, idempotencyKey } = args;
+    const { customerId, featureId, entityId, amount, priority, idempotencyKey } = args;
+    const properties = {
+      ...(priority !== undefined && { priority }),
+      ...(args.reset && { interval: args.reset.interval, intervalCount: args.reset.count }),
+    };
     if (idempotencyKey !== undefined) {
       const earlier = await findEvent(ctx, customerId, idempotencyKey);
       if (earlier !== null) {
-        const { _id, draws } = repeatOf(earlier, { kind: "grant", featureId, entityId, value: amount });
+        const { _id, draws } = repeatOf(earlier, {
+          kind: "grant",
+          featureId,
+          entityId,
+          value: amount,
+          properties,
+        });
         return { grantId: draws[0]?.grantId ?? "", eventId: _id, replayed: true, balance: null };
       }
     }
@@ -67,14 +79,8 @@ export const grant = mutation({
       ...(args.unlimited && { unlimited: true }),
       ...(args.startsAt !== undefined && args.startsAt > now && { startsAt: args.startsAt }),
       ...(args.expiresAt !== undefined && { expiresAt: args.expiresAt }),
-      ...(args.priority !== undefined && { priority: args.priority }),
-      ...(args.reset && {
-        reset: {
-          ...args.reset,
-          anchor: start,
-          nextAt: nextBoundary({ ...args.reset, anchor: start }, start),
-        },
-      }),
+      ...(priority !== undefined && { priority }),
+      ...(args.reset && { reset: resetFrom({ anchor: start, ...args.reset }, start) }),
     };
     const { grantId, row, now: at } = await addToRow(ctx, customerId, featureId, entityId, wanted);
     if (grantId === wanted.id) await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
@@ -88,11 +94,17 @@ export const grant = mutation({
       draws: [{ grantId, amount: -amount, units: -amount }],
       ...(balance.unlimited ? { unlimited: true as const } : { remaining: balance.remaining }),
       key: idempotencyKey,
+      ...(Object.keys(properties).length > 0 && { properties }),
       reason: args.reason,
       actor: args.actor,
     });
     return { grantId, eventId, replayed: false, balance };
   },
+});
+
+const resetFrom = (recurrence: Recurrence, start: number) => ({
+  ...recurrence,
+  nextAt: nextBoundary(recurrence, start),
 });
 
 const provenanceFields = {

@@ -12,7 +12,6 @@ const NO_TOP_UP = "a top-up is bought by the app, from its own callback; none is
 const NO_RESET =
   "a balance resets with time; one on demand, with cuts of its own, is a grant and a revocation";
 const NO_THRESHOLD = "a threshold is called by the draw that crosses it, once; it is no state to ask for";
-const NO_ANCHOR = "a grant outside of plans recurs from its start on, not from another instant";
 const NOTHING_BELOW_ZERO = "what is held or settled is a use; what is given back is a refund of that use";
 
 export const differences: Readonly<Record<string, Difference>> = {
@@ -37,8 +36,6 @@ export const differences: Readonly<Record<string, Difference>> = {
   "topup-06": { noVerb: NO_TOP_UP },
   "topup-08": { noVerb: NO_TOP_UP },
 
-  "burn-history-four-segments": { noVerb: NO_ANCHOR },
-  "burn-recurring-later-before-recurrence": { noVerb: NO_ANCHOR },
   "burn-latest-aggregation": { noVerb: "uses are added up; what is held is set, not measured" },
   "entitlement-grant-expires-at-reset-instant": { noVerb: NO_RESET },
   "entitlement-reset-anchor": { noVerb: NO_RESET },

@@ -2,7 +2,6 @@
 import { defineCatalog, feature, item, plan, type Interval } from "../../src/client/index.js";
 import type { GrantSetup } from "./grantCases.js";
 import { FormatError, instant } from "./parsing.js";
-import { NoVerb } from "./verbs.js";
 
 /** The one feature that the cases of grants are about. */
 export const METERED = "usage";
@@ -49,9 +48,6 @@ export function lengthOf(window: string): number {
 export function termsOf(grant: GrantSetup, createdAt: number) {
   const effectiveAt = instant(grant.effectiveAt);
   const { recurrence, priority, expiresAt } = grant;
-  if (recurrence?.anchor !== undefined && instant(recurrence.anchor) !== effectiveAt) {
-    throw new NoVerb("a grant recurs from its start on");
-  }
   return {
     amount: grant.amount,
     ...(effectiveAt > createdAt && { startsAt: effectiveAt }),
@@ -61,6 +57,7 @@ export function termsOf(grant: GrantSetup, createdAt: number) {
       reset: {
         interval: recurrenceOf(recurrence.interval).interval,
         intervalCount: recurrenceOf(recurrence.interval).count,
+        ...(recurrence.anchor !== undefined && { anchor: instant(recurrence.anchor) }),
       },
     }),
   };

@@ -1037,6 +1037,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           };
           reason?: string;
           reset?: {
+            anchor?: number;
             count: number;
             interval:
               | "minute"
