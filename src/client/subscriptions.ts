@@ -34,7 +34,7 @@ export type When = "now" | "period_end";
  * one it replaces. What is to happen later is written into the balances now, and needs no cron.
  */
 export interface AttachArgs<PlanId extends string = string> extends PlanArgs<PlanId> {
-  /** Now, unless told. */
+  /** Now, unless told; fewer units bought in advance of a plan that goes on, when its period ends. */
   when?: When;
   /** Units bought in advance, by feature: what is included is among them, and they come in whole packs. */
   quantities?: Record<string, number>;
@@ -135,8 +135,8 @@ export class Subscriptions<Ids extends CatalogIds> {
   async resume<Id extends string>(ctx: MutationContext, args: PlanArgs<Id> & KnownPlan<Id, Ids["plan"]>) {
     const given: PlanArgs = args;
     assertOwned(given, ["planId"], "subscriptions.resume");
-    this.planOf(given.planId);
-    return await ctx.runMutation(this.component.subscriptions.resume, given);
+    const successor = await this.successor(this.planOf(given.planId));
+    return await ctx.runMutation(this.component.subscriptions.resume, { ...given, successor });
   }
 
   /** Notes that a payment is missing, or that it has come. Throws `plan_not_found`, `idempotency_conflict`. */
@@ -169,7 +169,7 @@ export class Subscriptions<Ids extends CatalogIds> {
     assertOwned(args, ATTACH_OPTIONS, `subscriptions.${verb}`);
     const {
       planId,
-      when = "now",
+      when,
       quantities,
       items,
       trial,
@@ -180,7 +180,7 @@ export class Subscriptions<Ids extends CatalogIds> {
     } = args;
     const known = this.planOf(planId);
     const plan = items === undefined ? known : this.catalog.customized(known, items);
-    assertWhen(when);
+    if (when !== undefined) assertWhen(when);
     assertFlag(carryOverUsages, "carryOverUsages");
     assertFlag(carryOverBalances, "carryOverBalances");
     if (fingerprint !== undefined) assertId(fingerprint, "fingerprint");
@@ -193,6 +193,7 @@ export class Subscriptions<Ids extends CatalogIds> {
       version: await versionOf(plan),
       when,
       quantities,
+      ...(items !== undefined && { custom: true as const }),
       ...(length !== undefined && { trial: { ...length, fingerprint } }),
       successor,
       carryOverUsages,

@@ -3,6 +3,7 @@ import type { Item, Plan } from "../core/terms.js";
 import { emptyBalance } from "../core/balances.js";
 import { advanceAll } from "../core/advance.js";
 import {
+  addedTo,
   changeGrants,
   controlOf,
   grantOf,
@@ -66,11 +67,14 @@ export async function transition(
     nextGrantId: () => ids.next("g"),
   };
   const heirOf = at > now && ending[0] !== undefined ? { inherits: ending[0].subscriptionId } : {};
+  const place = incoming === null ? ending[0] : { ...incoming.plan, planId: incoming.plan.id };
   const terms = await Promise.all([...ending, ...dropping].map((held) => termsOf(ctx, held)));
   const plan = incoming?.plan ?? null;
   await changeRows(ctx, { ...change, terms, plan }, (row, { items, isOwn, marks }, isNow) => {
     const starting =
-      plan === null ? [] : items.map((item) => ({ ...grantOf(plan, item, start), ...heirOf, ...marks }));
+      plan === null
+        ? []
+        : items.map((item) => ({ ...addedTo(row, grantOf(plan, item, start), item), ...heirOf, ...marks }));
     const control = plan === null || !isOwn ? undefined : controlOf(plan, row.featureId, start);
     if (!isNow) {
       const scheduled = { ending: endingSources, dropping: droppedSources, starting, control, at };
@@ -83,6 +87,7 @@ export async function transition(
       control,
       keepsUsage: item?.consumable === false || change.keepsUsage,
       keepsBalance: item?.consumable !== false && change.keepsBalance,
+      remainder: place && remainderOf(place),
       now: row.advancedAt,
       nextGrantId: () => ids.next("g"),
     });
@@ -110,6 +115,10 @@ async function countHeld(ctx: MutationCtx, customerId: string, plan: Plan, now: 
   for (const featureId of new Set(held.map((item) => item.featureId)))
     await countEntities(ctx, customer, featureId, now);
 }
+
+/** What was used of plans that are gone is remembered for those that could come in their place. */
+const remainderOf = ({ planId, group, addOn }: Pick<Subscription, "planId" | "group" | "addOn">): string =>
+  addOn ? `ended add-on ${planId}` : `ended ${group}`;
 
 /** Takes a scheduled end of `resuming` back, with what was to begin then. */
 export async function resume(

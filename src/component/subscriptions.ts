@@ -2,7 +2,7 @@ import { v, type Infer } from "convex/values";
 import { planValidator, type Plan } from "../core/terms.js";
 import { shown, tallyError } from "../core/errors.js";
 import { addMonths } from "../core/periods.js";
-import { grantOf, isUpgrade, periodEnd } from "../core/plans.js";
+import { buysLess, grantOf, isUpgrade, periodEnd } from "../core/plans.js";
 import { isTopUp } from "../core/topUps.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
@@ -102,7 +102,10 @@ const attachArgs = v.object({
   plan: planValidator,
   version: v.string(),
   quantities: v.optional(v.record(v.string(), v.number())),
-  when: whenValidator,
+  /** The items are this customer's alone. */
+  custom: v.optional(v.literal(true)),
+  /** Now, if absent; or with the period, of a plan that goes on with fewer units bought in advance. */
+  when: v.optional(whenValidator),
   /** A trial of so long, after which the customer has `successor`. */
   trial: v.optional(
     v.object({
@@ -134,60 +137,103 @@ export const attach = mutation({
     replayed: v.boolean(),
   }),
   handler: async (ctx, args) => {
-    const { customerId, entityId, plan } = args;
+    const { plan } = args;
     const now = Date.now();
-    if (await isRepeat(ctx, args)) {
-      const open = await openSubscriptions(ctx, customerId, now);
-      const same = open.find((each) => each.planId === plan.id && each.entityId === entityId);
-      return {
-        subscriptionId: same?.subscriptionId ?? null,
-        startsAt: same?.startsAt ?? now,
-        replayed: true,
-      };
+    const asked = askedOf(args);
+    const answered = await repeated(ctx, { ...args, planId: plan.id }, asked);
+    if (answered !== null) {
+      const { subscriptionId = null, startsAt = now } = answered;
+      return { subscriptionId, startsAt, replayed: true };
     }
+    if (isTopUp(plan)) refuseTerms(args);
     const customer = await openCustomer(ctx, args);
     const ids = new IdSource(customer.lastNumber);
     const begun = isTopUp(plan) ? await addTopUp(ctx, args, ids, now) : await subscribe(ctx, args, ids, now);
-    await recordChange(ctx, customer, args, plan.id, ids);
+    const { subscriptionId, startsAt } = begun;
+    await recordChange(ctx, customer, { ...args, planId: plan.id }, ids, {
+      ...asked,
+      ...(subscriptionId !== null && { subscriptionId }),
+      startsAt,
+    });
     return { ...begun, replayed: false };
   },
 });
 
-async function isRepeat(
-  ctx: QueryCtx,
-  { customerId, entityId, plan, idempotencyKey }: AttachArgs,
-): Promise<boolean> {
-  if (idempotencyKey === undefined) return false;
-  const earlier = await findEvent(ctx, customerId, idempotencyKey);
-  if (earlier !== null) repeatOf(earlier, { kind: "plan", planId: plan.id, entityId, value: 0 });
-  return earlier !== null;
+/** A top-up is there at once and for good. Throws `invalid_argument` of terms that only a subscription has. */
+function refuseTerms({ plan, when, trial, carryOverUsages, carryOverBalances }: AttachArgs): void {
+  const terms = { when: when === "period_end", trial, carryOverUsages, carryOverBalances };
+  const given = Object.entries(terms).flatMap(([name, value]) => (value ? [name] : []));
+  if (given.length === 0) return;
+  throw tallyError(
+    "invalid_argument",
+    `Plan ${shown(plan.id)} is paid once and added at once: leave out ${given.join(", ")}. Nothing was changed.`,
+    { planId: plan.id },
+  );
 }
 
-type Recorded = Pick<AttachArgs, "customerId" | "entityId" | "idempotencyKey" | "reason" | "actor">;
+/** What a call is to change: kept with its event, and compared when it is repeated. */
+type Asked = Record<string, string | boolean>;
+
+function askedOf(args: AttachArgs): Asked {
+  const { when, trial, quantities, carryOverUsages, carryOverBalances, custom, version } = args;
+  return {
+    change: "attach",
+    ...(when !== undefined && { when }),
+    ...(trial && { trial: `${trial.length} ${trial.unit}` }),
+    ...(quantities && { quantities: JSON.stringify(Object.entries(quantities).sort()) }),
+    ...(custom && { items: version }),
+    ...(carryOverUsages && { carryOverUsages }),
+    ...(carryOverBalances && { carryOverBalances }),
+  };
+}
+
+/** What a call has answered, as its event keeps it. */
+interface Answered {
+  subscriptionId?: string;
+  startsAt?: number;
+  endsAt?: number;
+  resumed?: boolean;
+}
+
+/** The answer of the call that this one repeats; null if it is the first. Throws `idempotency_conflict`. */
+async function repeated(ctx: QueryCtx, args: Changed, asked: Asked): Promise<Answered | null> {
+  const { customerId, entityId, planId, idempotencyKey } = args;
+  const earlier = idempotencyKey === undefined ? null : await findEvent(ctx, customerId, idempotencyKey);
+  if (earlier === null) return null;
+  const { subscriptionId, startsAt, endsAt, resumed, ...properties } = earlier.properties ?? {};
+  repeatOf({ ...earlier, properties }, { kind: "plan", planId, entityId, value: 0, properties: asked });
+  return {
+    ...(typeof subscriptionId === "string" && { subscriptionId }),
+    ...(typeof startsAt === "number" && { startsAt }),
+    ...(typeof endsAt === "number" && { endsAt }),
+    ...(typeof resumed === "boolean" && { resumed }),
+  };
+}
+
+interface Changed {
+  customerId: string;
+  entityId?: string;
+  planId: string;
+  idempotencyKey?: string;
+  reason?: string;
+  actor?: string;
+}
 
 /** Appends the event of a change, and keeps the numbers that it has given. */
 async function recordChange(
   ctx: MutationCtx,
   customer: Doc<"customers">,
-  args: Recorded,
-  planId: string,
+  { customerId, entityId, planId, idempotencyKey: key, reason, actor }: Changed,
   ids: IdSource,
+  properties: NonNullable<Doc<"events">["properties"]>,
+  isChange = ids.last > customer.lastNumber,
 ): Promise<void> {
-  const { customerId, entityId, idempotencyKey: key, reason, actor } = args;
-  const isChange = ids.last > customer.lastNumber;
-  if (isChange) await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
+  if (ids.last > customer.lastNumber) {
+    await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
+  }
   if (!isChange && key === undefined) return;
-  await ctx.db.insert("events", {
-    customerId,
-    entityId,
-    kind: "plan",
-    planId,
-    value: 0,
-    draws: [],
-    key,
-    reason,
-    actor,
-  });
+  const change = { customerId, entityId, planId, value: 0, draws: [], properties };
+  await ctx.db.insert("events", { ...change, kind: "plan", key, reason, actor });
 }
 
 async function addTopUp(
@@ -216,16 +262,17 @@ interface Change {
 
 /** What attaching a plan would end, and when it would begin. */
 async function changeTo(ctx: QueryCtx, args: AttachArgs, now: number): Promise<Change> {
-  const { customerId, entityId, plan, version, when } = args;
+  const { customerId, entityId, plan, version } = args;
   const open = plan.addOn ? [] : await openSubscriptions(ctx, customerId, now);
   const rivals = open.filter(
     (each) => !each.addOn && each.group === plan.group && each.entityId === entityId,
   );
   const ending = rivals.filter(({ startsAt }) => startsAt <= now);
   const terms = await Promise.all(ending.map((each) => termsOf(ctx, each)));
-  const ends = ending.map((each, index) => periodEnd(terms[index] ?? plan, each.anchor, now) ?? now);
-  const startsAfresh = args.carryOverUsages !== true && isUpgrade(plan, terms);
-  const at = when === "period_end" ? Math.max(now, ...ends) : now;
+  const ends = ending.map((each, index) => endOfPeriod(each, terms[index] ?? plan, now));
+  // A trial is not paid for.
+  const startsAfresh = args.carryOverUsages !== true && args.trial === undefined && isUpgrade(plan, terms);
+  const at = whenOf(args, ending, terms) === "period_end" ? Math.max(now, ...ends) : now;
   return {
     ending,
     dropping: rivals.filter(({ startsAt }) => startsAt > now),
@@ -240,6 +287,26 @@ async function changeTo(ctx: QueryCtx, args: AttachArgs, now: number): Promise<C
   };
 }
 
+/** Units that are paid for stay until their period is over, unless told. */
+function whenOf(
+  args: AttachArgs,
+  ending: readonly Subscription[],
+  terms: readonly Plan[],
+): "now" | "period_end" {
+  const { plan, quantities, trial, when } = args;
+  const index = ending.findIndex((each) => each.planId === plan.id && each.trialEndsAt === undefined);
+  const [held, old] = [ending[index], terms[index]];
+  if (when !== undefined || held === undefined || old === undefined) return when ?? "now";
+  if (quantities === undefined || trial !== undefined) return "now";
+  return buysLess({ plan: old, quantities: held.quantities }, { plan, quantities }) ? "period_end" : "now";
+}
+
+/** When the period ends that a plan is in; a trial, at the latest with itself. */
+function endOfPeriod({ anchor, trialEndsAt }: Subscription, terms: Plan, now: number): number {
+  const end = periodEnd(terms, anchor, now) ?? trialEndsAt ?? now;
+  return Math.min(end, trialEndsAt ?? Infinity);
+}
+
 async function subscribe(ctx: MutationCtx, args: AttachArgs, ids: IdSource, now: number) {
   const { customerId, entityId, plan, version, quantities, trial } = args;
   const change = await changeTo(ctx, args, now);
@@ -252,7 +319,7 @@ async function subscribe(ctx: MutationCtx, args: AttachArgs, ids: IdSource, now:
   ) {
     return { subscriptionId: change.same.subscriptionId, startsAt: change.same.startsAt };
   }
-  if (trial !== undefined) await refuseSecondTrial(ctx, args);
+  if (trial !== undefined) await refuseSecondTrial(ctx, args, change);
   const trialEndsAt = trial === undefined ? undefined : endOfTrial(change.at, trial);
   const incoming: Incoming = {
     plan,
@@ -280,27 +347,45 @@ async function subscribe(ctx: MutationCtx, args: AttachArgs, ids: IdSource, now:
   return { subscriptionId, startsAt: change.at };
 }
 
-/** One trial of a plan for a customer, and for a fingerprint. */
-async function refuseSecondTrial(ctx: QueryCtx, { customerId, plan, trial }: AttachArgs): Promise<void> {
-  const earlier = await ctx.db
+/** One trial of a plan for a customer, and for a fingerprint; none of a plan that he has. */
+async function refuseSecondTrial(
+  ctx: QueryCtx,
+  { customerId, plan, trial }: AttachArgs,
+  { ending }: Change,
+): Promise<void> {
+  const had = (earlier: readonly Subscription[]) =>
+    // One that was given up before it began was none.
+    earlier.some(
+      ({ trialEndsAt, startsAt, endsAt = Infinity }) => trialEndsAt !== undefined && endsAt > startsAt,
+    );
+  const own = await ctx.db
     .query("subscriptions")
     .withIndex("by_trial", (q) => q.eq("customerId", customerId).eq("planId", plan.id).gt("trialEndsAt", 0))
-    .first();
+    .take(MAX_TRIALS);
   const fingerprint = trial?.fingerprint;
-  const known =
+  const others =
     fingerprint === undefined
-      ? null
+      ? []
       : await ctx.db
           .query("subscriptions")
           .withIndex("by_fingerprint", (q) => q.eq("fingerprint", fingerprint).eq("planId", plan.id))
-          .first();
-  if (earlier === null && known === null) return;
+          .take(MAX_TRIALS);
+  const why = had(own)
+    ? "has had his trial of"
+    : had(others)
+      ? "has had his trial under another account of"
+      : ending.some(({ planId }) => planId === plan.id)
+        ? "already has"
+        : null;
+  if (why === null) return;
   throw tallyError(
     "invalid_argument",
-    `Customer ${shown(customerId)} has had his trial of "${plan.id}"${earlier === null ? " under another account" : ""}. Attach it without a trial. Nothing was changed.`,
+    `Customer ${shown(customerId)} ${why} ${shown(plan.id)}. Attach it without a trial. Nothing was changed.`,
     { planId: plan.id },
   );
 }
+/** Far more trials than anybody schedules and gives up again. */
+const MAX_TRIALS = 100;
 
 function endOfTrial(from: number, { length, unit }: NonNullable<AttachArgs["trial"]>): number {
   if (unit === "day") return from + length * 24 * 60 * 60 * 1000;
@@ -375,21 +460,14 @@ export const cancel = mutation({
   args: { ...namedArgs, when: whenValidator, successor: attachArgs.fields.successor, ...provenanceFields },
   returns: v.object({ endsAt: v.number(), replayed: v.boolean() }),
   handler: async (ctx, args) => {
-    const { customerId, entityId, planId, when, idempotencyKey } = args;
+    const { customerId, entityId, planId, when } = args;
     const now = Date.now();
-    if (idempotencyKey !== undefined) {
-      const earlier = await findEvent(ctx, customerId, idempotencyKey);
-      if (earlier !== null) {
-        repeatOf(earlier, { kind: "plan", planId, entityId, value: 0 });
-        const open = await openSubscriptions(ctx, customerId, now);
-        const canceled = open.find((each) => each.planId === planId && each.entityId === entityId);
-        return { endsAt: canceled?.endsAt ?? earlier._creationTime, replayed: true };
-      }
-    }
+    const asked = { change: "cancel", when };
+    const answered = await repeated(ctx, args, asked);
+    if (answered !== null) return { endsAt: answered.endsAt ?? now, replayed: true };
     const customer = await getCustomer(ctx, customerId);
     const canceled = await activeSubscription(ctx, args, now);
-    const end = when === "now" ? now : (periodEnd(await termsOf(ctx, canceled), canceled.anchor, now) ?? now);
-    const at = Math.min(end, canceled.trialEndsAt ?? Infinity);
+    const at = when === "now" ? now : endOfPeriod(canceled, await termsOf(ctx, canceled), now);
     const ids = new IdSource(customer.lastNumber);
     const successor = canceled.addOn || args.successor?.plan.id === planId ? undefined : args.successor;
     await transition(
@@ -407,47 +485,32 @@ export const cancel = mutation({
       },
       ids,
     );
-    // A cancellation without successor gives no number, and is an event all the same.
-    await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
-    const { reason, actor } = args;
-    await ctx.db.insert("events", {
-      customerId,
-      entityId,
-      kind: "plan",
-      planId,
-      value: 0,
-      draws: [],
-      key: idempotencyKey,
-      reason,
-      actor,
-    });
+    await recordChange(ctx, customer, args, ids, { ...asked, endsAt: at }, true);
     return { endsAt: at, replayed: false };
   },
 });
 
 /** Takes a cancellation or scheduled change back, before its time. */
 export const resume = mutation({
-  args: { ...namedArgs, ...provenanceFields },
-  returns: v.object({ resumed: v.boolean() }),
+  args: { ...namedArgs, successor: attachArgs.fields.successor, ...provenanceFields },
+  returns: v.object({ resumed: v.boolean(), replayed: v.boolean() }),
   handler: async (ctx, args) => {
     const now = Date.now();
-    await getCustomer(ctx, args.customerId);
+    const asked = { change: "resume" };
+    const answered = await repeated(ctx, args, asked);
+    if (answered !== null) return { resumed: answered.resumed === true, replayed: true };
+    const customer = await getCustomer(ctx, args.customerId);
     const resuming = await activeSubscription(ctx, args, now);
-    if (resuming.endsAt === resuming.trialEndsAt) return { resumed: false };
-    await resumeSubscription(ctx, { resuming, dropping: await scheduledAfter(ctx, resuming, now), now });
-    const { customerId, entityId, planId, idempotencyKey: key, reason, actor } = args;
-    await ctx.db.insert("events", {
-      customerId,
-      entityId,
-      kind: "plan",
-      planId,
-      value: 0,
-      draws: [],
-      key,
-      reason,
-      actor,
-    });
-    return { resumed: true };
+    const { subscriptionId, trialEndsAt } = resuming;
+    const resumed = resuming.endsAt !== trialEndsAt;
+    const ids = new IdSource(customer.lastNumber);
+    if (resumed) {
+      await resumeSubscription(ctx, { resuming, dropping: await scheduledAfter(ctx, resuming, now), now });
+      if (trialEndsAt !== undefined)
+        await scheduleSuccessor(ctx, args, subscriptionId, trialEndsAt, ids, now);
+    }
+    await recordChange(ctx, customer, args, ids, { ...asked, resumed }, resumed);
+    return { resumed, replayed: false };
   },
 });
 

@@ -123,7 +123,7 @@ export function handOver(
  * What was used of a grant and still counts: not what an unlimited grant has paid, nor what closing
  * its period charges. What is held stays held, charged or not.
  */
-function uncharged(grant: Grant): Decimal {
+export function uncharged(grant: Grant): Decimal {
   if (grant.unlimited) return ZERO;
   const used = atLeastZero(exact(grant.used));
   const isCharged = grant.overage !== undefined && grant.carry !== true && grant.reset !== undefined;

@@ -1,6 +1,6 @@
 /** What a customer gets with a plan, and what becomes of it when the plan changes. */
-import { closePeriod, handOver, settleDebt, type ClosedPeriod } from "./advance.js";
-import { atLeastZero, exact, nearest, total } from "./amounts.js";
+import { closePeriod, handOver, settleDebt, uncharged, type ClosedPeriod } from "./advance.js";
+import { atLeastZero, exact, nearest, stored, total } from "./amounts.js";
 import { copyOf, emptyBalance, isCurrent, left, over, type Balance, type Grant } from "./balances.js";
 import type { Item, Plan } from "./terms.js";
 import { anchorLimits, changePlanControls } from "./controls.js";
@@ -69,7 +69,7 @@ export function controlOf(
 }
 
 /** Units bought beyond what is included come in whole packs. */
-function grantedBy(item: Item, quantity: number | undefined): number {
+export function grantedBy(item: Item, quantity: number | undefined): number {
   if (quantity === undefined || item.price?.billingMethod !== "prepaid") return item.included;
   const extra = atLeastZero(exact(quantity).minus(item.included));
   const packs = extra.div(item.price.billingUnits).round(0, 3);
@@ -111,7 +111,34 @@ const listed = (control: HeldControl | undefined): HeldControl[] => (control ===
 
 /** Whether a change to `plan` is paid for, so that consumable usage starts afresh. */
 export function isUpgrade(plan: Plan, replaced: readonly Plan[]): boolean {
-  return replaced.every((old) => (plan.price?.amount ?? 0) > (old.price?.amount ?? 0));
+  const costs = ({ price }: Plan) => price?.amount ?? 0;
+  return costs(plan) > Math.max(0, ...replaced.map(costs));
+}
+
+/** Whether `to` buys fewer units in advance for each period than `from` does, and of nothing more: as Autumn's, that can wait. */
+export function buysLess(from: Bought, to: Bought): boolean {
+  const sold = to.plan.items.filter(({ price, reset }) => price?.billingMethod === "prepaid" && reset);
+  const changes = sold.map((item) => {
+    const before = from.plan.items.find(({ featureId, reset }) => featureId === item.featureId && reset);
+    const units = (of: Item, { quantities }: Bought) => grantedBy(of, quantities?.[of.featureId]);
+    return units(item, to) - (before === undefined ? 0 : units(before, from));
+  });
+  return changes.some((more) => more < 0) && changes.every((more) => more <= 0);
+}
+interface Bought {
+  plan: Plan;
+  quantities?: Readonly<Record<string, number>>;
+}
+
+/** Units bought once, other than in a trial: the customer's, whatever plan he has. */
+const isBought = (grant: Grant): boolean =>
+  grant.prepaid === true && grant.reset === undefined && grant.expiresAt === undefined;
+
+/** `grant` of `item` for a row that may have it already: what a plan includes of units bought once, it includes once. */
+export function addedTo(row: Balance, grant: Grant, item: Item): Grant {
+  const isThere = row.grants.some((other) => isBought(other) && other.planId === grant.planId);
+  if (!isThere || !isBought(grant)) return grant;
+  return { ...grant, granted: nearest(exact(grant.granted).minus(item.included)) };
 }
 
 /** When the period of a plan ends that `instant` lies in: of its price, else of what resets last; null if never. */
@@ -131,37 +158,43 @@ export interface GrantChange {
   keepsUsage: boolean;
   /** What is left of the grants that end (or owed) stays until they would have reset. */
   keepsBalance: boolean;
+  /** The source of what is remembered of earlier plans in whose place the new ones come; nothing is, if absent. */
+  remainder?: string;
   now: number;
   nextGrantId: () => string;
 }
 
 /**
  * Replaces, now, the grants of ended subscriptions by those of new ones, in one row that is advanced
- * to `now`. Usage-based periods close; what was bought once and is left stays for good. Rules:
- * Autumn's, but that switching between unpaid plans never gives usage back.
+ * to `now`. Usage-based periods close; units that were bought once stay for good. Rules: Autumn's, but
+ * that switching between unpaid plans never gives usage back, be it by way of none.
  */
 export function changeGrants<Row extends Balance>(
   balance: Row,
-  { ending, incoming, control, keepsUsage, keepsBalance, now, nextGrantId }: GrantChange,
+  { ending, incoming, control, keepsUsage, keepsBalance, remainder, now, nextGrantId }: GrantChange,
 ): { balance: Row; closed: ClosedPeriod[] } {
   const closed: ClosedPeriod[] = [];
   let next = copyOf(balance);
-  const ended = next.grants.filter((grant) => ending.has(grant.source));
+  const ended = next.grants.filter(
+    (grant) =>
+      (ending.has(grant.source) && !(isBought(grant) && isCurrent(grant, now))) || grant.source === remainder,
+  );
   const live = ended.filter((grant) => isCurrent(grant, now));
   for (const grant of live) closePeriod(next, grant, now, closed);
   const heirs = incoming.map((grant) => ({ ...grant }));
+  const given = heirs.filter((heir) => !isBought(heir));
   const plain = live.filter((grant) => grant.rolledFrom === undefined);
   const gone = new Set(ended.filter((grant) => grant.rolledFrom === undefined).map(({ id }) => id));
   next.grants = next.grants.filter(({ id }) => !gone.has(id));
-  for (const heir of heirs) next = addGrant(next, heir);
-  handOver(next, plain, heirs, () => keepsUsage);
+  for (const heir of heirs) next = added(next, heir);
+  handOver(next, plain, given, () => keepsUsage);
   next.grants = next.grants.filter(({ rolledFrom }) => !gone.has(rolledFrom ?? ""));
   for (const old of plain) {
-    const kept = keepsBalance
-      ? carriedBalance(old, heirs, nextGrantId, now)
-      : leftover(old, nextGrantId, now);
-    for (const grant of kept) next = addGrant(next, grant);
+    const kept = keepsBalance ? carriedBalance(old, given, nextGrantId, now) : null;
+    if (kept !== null) next = addGrant(next, kept);
   }
+  if (keepsUsage && remainder !== undefined && given.length === 0)
+    next = remembered(next, plain, remainder, now, nextGrantId);
   const stays = ({ source }: HeldControl) => !ending.has(source);
   next = changePlanControls(next, (plans) => [...plans.filter(stays), ...listed(control)], now);
   const renewed = keepsUsage ? undefined : heirs.find(({ reset }) => reset !== undefined)?.reset;
@@ -170,12 +203,39 @@ export function changeGrants<Row extends Balance>(
   return { balance: next, closed };
 }
 
-/** Units that were bought once and are left are the customer's, whatever plan he has. */
-function leftover(old: Grant, nextGrantId: () => string, now: number): Grant[] {
-  if (old.prepaid !== true || old.reset !== undefined || left(old).eq(0)) return [];
-  return [{ id: nextGrantId(), source: LEFTOVER, granted: nearest(left(old)), used: 0, createdAt: now }];
+/** Adds a grant of a plan; units bought once to those of the same plan, so that their number stays bounded. */
+function added<Row extends Balance>(balance: Row, heir: Grant): Row {
+  const twin = balance.grants.find(
+    (other) =>
+      isBought(other) && isBought(heir) && other.planId === heir.planId && other.used <= other.granted,
+  );
+  if (twin === undefined) return addGrant(balance, heir);
+  twin.granted = stored(exact(twin.granted).plus(heir.granted));
+  return balance;
 }
-const LEFTOVER = "leftover";
+
+/**
+ * What was used of `ended` and counts against no new grant is kept as a grant that is used up, until it
+ * would have been reset: a plan that comes back has its usage back.
+ */
+function remembered<Row extends Balance>(
+  balance: Row,
+  ended: readonly Grant[],
+  source: string,
+  now: number,
+  nextGrantId: () => string,
+): Row {
+  let next = balance;
+  const endOf = ({ reset, expiresAt }: Grant) => reset?.nextAt ?? expiresAt;
+  for (const expiresAt of new Set(ended.map(endOf))) {
+    const together = ended.filter((old) => endOf(old) === expiresAt);
+    const used = nearest(total(together.map(uncharged)));
+    if (used === 0) continue;
+    const end = expiresAt === undefined ? {} : { expiresAt };
+    next = addGrant(next, { id: nextGrantId(), source, granted: used, used, createdAt: now, ...end });
+  }
+  return next;
+}
 
 /** What is left of a grant, until it would have reset; what is owed counts against the first heir, unless it is charged. */
 function carriedBalance(
@@ -183,15 +243,16 @@ function carriedBalance(
   heirs: readonly Grant[],
   nextGrantId: () => string,
   now: number,
-): Grant[] {
+): Grant | null {
   const [first] = heirs;
   if (old.overage === undefined && first !== undefined) {
     first.used = nearest(total([exact(first.used), over(old)]));
   }
-  if (left(old).eq(0)) return [];
-  const kept = leftover({ ...old, prepaid: true, reset: undefined }, nextGrantId, now);
-  return kept.map((grant) => ({ ...grant, ...(old.reset && { expiresAt: old.reset.nextAt }) }));
+  if (left(old).eq(0)) return null;
+  const kept = { id: nextGrantId(), source: KEPT, granted: nearest(left(old)), used: 0, createdAt: now };
+  return old.reset === undefined ? kept : { ...kept, expiresAt: old.reset.nextAt };
 }
+const KEPT = "leftover";
 
 /** The end of grants, decided now and written into them: `starting` take over when `ending` is over. */
 export function scheduleGrants<Row extends Balance>(
@@ -207,7 +268,7 @@ export function scheduleGrants<Row extends Balance>(
   let next = copyOf(balance);
   next.grants = next.grants.filter(({ source }) => !change.dropping.has(source));
   for (const grant of next.grants) {
-    if (!change.ending.has(grant.source) || grant.rolledFrom !== undefined) continue;
+    if (!change.ending.has(grant.source) || grant.rolledFrom !== undefined || isBought(grant)) continue;
     grant.expiresAt = Math.min(change.at, grant.expiresAt ?? Infinity);
   }
   for (const grant of change.starting) next = addGrant(next, grant);
@@ -255,7 +316,8 @@ export function suspendGrants<Row extends Balance>(
 ): Row {
   const next = copyOf(balance);
   for (const grant of next.grants) {
-    if (grant.source !== source) continue;
+    // What was bought once is paid for.
+    if (grant.source !== source || isBought(grant)) continue;
     delete grant.suspendedAt;
     if (at !== undefined) grant.suspendedAt = at;
   }

@@ -118,7 +118,7 @@ describe("a downgrade at the period's end", () => {
 
   test("is taken back by resuming the plan, before its time", async () => {
     const { t } = await downgraded();
-    expect(await resume(t, "team")).toEqual({ resumed: true });
+    expect(await resume(t, "team")).toEqual({ resumed: true, replayed: false });
     vi.setSystemTime(FEBRUARY);
     expect(await check(t)).toMatchObject({ granted: 500, usage: 0 });
     expect(await statuses(t)).toEqual(["free ended", "team active", "pro ended"]);
@@ -236,7 +236,7 @@ describe("a trial", () => {
   test("has no cancellation to take back", async () => {
     const t = deployment();
     await attach(t, { planId: "pro", trial: true });
-    expect(await resume(t, "pro")).toEqual({ resumed: false });
+    expect(await resume(t, "pro")).toEqual({ resumed: false, replayed: false });
   });
 
   test("of a plan without one must say how long", async () => {

@@ -3,6 +3,8 @@ import { advance } from "../../src/core/advance.js";
 import type { Grant } from "../../src/core/balances.js";
 import type { Item, Plan } from "../../src/core/terms.js";
 import {
+  addedTo,
+  buysLess,
   changeGrants,
   controlOf,
   grantOf,
@@ -213,8 +215,9 @@ describe("an upgrade", () => {
     expect(isUpgrade(plan(), [plan()])).toBe(false);
   });
 
-  test("is what replaces nothing", () => {
-    expect(isUpgrade(plan(), [])).toBe(true);
+  test("is what is paid for in place of nothing; what is free is none", () => {
+    expect(isUpgrade(costing(1), [])).toBe(true);
+    expect(isUpgrade(plan(), [])).toBe(false);
   });
 });
 
@@ -247,6 +250,7 @@ const change = (fields: Partial<GrantChange> = {}): GrantChange => ({
   incoming: [grant("new", { source: "new" })],
   keepsUsage: false,
   keepsBalance: false,
+  remainder: "ended",
   now: JAN_31 + DAY,
   nextGrantId: () => "kept",
   ...fields,
@@ -271,9 +275,11 @@ describe("changing plans", () => {
   });
 
   test("can end grants without adding any", () => {
+    expect(changeGrants(messages(old("a", { used: 5 })), change({ incoming: [] })).balance.grants).toEqual(
+      [],
+    );
     expect(
-      changeGrants(messages(old("a", { used: 5 })), change({ incoming: [], keepsUsage: true })).balance
-        .grants,
+      changeGrants(messages(old("a")), change({ incoming: [], keepsUsage: true })).balance.grants,
     ).toEqual([]);
   });
 
@@ -432,20 +438,166 @@ describe("rollovers", () => {
   });
 });
 
-describe("what was bought once in advance and is left", () => {
-  const changed = (...before: Grant[]) => changeGrants(messages(...before), change()).balance.grants;
+describe("what was bought once in advance", () => {
+  const bought = (id: string, fields: Partial<Grant> = {}) =>
+    old(id, { prepaid: true, planId: "packs", ...fields });
+  const changed = (before: readonly Grant[], fields: Partial<GrantChange> = {}) =>
+    changeGrants(messages(...before), change(fields)).balance.grants;
 
-  test("stays for good, whatever the new plan is", () => {
-    expect(changed(old("a", { used: 70, prepaid: true }))).toEqual([
-      grant("new", { source: "new" }),
-      { id: "kept", source: "leftover", granted: 30, used: 0, createdAt: JAN_31 + DAY },
+  test.each([{ keepsUsage: true }, { keepsUsage: false }, { keepsUsage: true, keepsBalance: true }])(
+    "stays as it is, whatever the new plan is: %j",
+    (fields) => {
+      const before = bought("a", { used: 70 });
+      expect(changed([before], fields)).toEqual([before, grant("new", { source: "new" })]);
+    },
+  );
+
+  test("stays where there is no new plan, and is remembered as nothing else", () => {
+    expect(changed([bought("a", { used: 70 })], { incoming: [], keepsUsage: true })).toEqual([
+      bought("a", { used: 70 }),
     ]);
   });
 
-  test("is nothing where all is used, where it came with the plan, or where it comes again", () => {
-    expect(changed(old("a", { used: 100, prepaid: true }))).toHaveLength(1);
-    expect(changed(old("a"))).toHaveLength(1);
-    expect(changed(old("a", { prepaid: true, reset: monthly }))).toHaveLength(1);
+  test("is not what came with the plan, what comes again, nor what a trial gave", () => {
+    expect(changed([old("a")])).toHaveLength(1);
+    expect(changed([bought("a", { reset: monthly })])).toHaveLength(1);
+    expect(changed([bought("a", { expiresAt: FEB_28 })])).toHaveLength(1);
+  });
+
+  test("is not there to stay before it begins", () => {
+    expect(changed([bought("a", { startsAt: FEB_28 })])).toHaveLength(1);
+  });
+
+  test("is one grant with what of the same plan comes later", () => {
+    const again = bought("b", { source: "new", granted: 50 });
+    expect(changed([bought("a", { used: 70 })], { incoming: [again] })).toEqual([
+      bought("a", { used: 70, granted: 150 }),
+    ]);
+    const other = { ...again, planId: "boxes" };
+    expect(changed([bought("a")], { incoming: [other] })).toEqual([bought("a"), other]);
+  });
+
+  test("is not paid for what was used before it was there: that is remembered beside", () => {
+    const again = bought("b", { source: "new" });
+    expect(
+      changed([old("a", { used: 30, reset: monthly })], { incoming: [again], keepsUsage: true }),
+    ).toEqual([
+      again,
+      {
+        id: "kept",
+        source: "ended",
+        granted: 30,
+        used: 30,
+        createdAt: JAN_31 + DAY,
+        expiresAt: FEB_28,
+      },
+    ]);
+  });
+
+  test("includes what its plan includes once", () => {
+    const sold = item({ included: 20, price: { ...byUse, billingMethod: "prepaid" } });
+    const packs = plan({ id: "packs", items: [sold] });
+    const first = grantOf(packs, sold, starting({ quantities: { messages: 50 } }));
+    expect(addedTo(messages(), first, sold).granted).toBe(50);
+    expect(addedTo(messages(bought("a")), first, sold).granted).toBe(30);
+    expect(addedTo(messages(bought("a", { planId: "boxes" })), first, sold).granted).toBe(50);
+    const monthlySold = { ...sold, reset: everyMonth };
+    const again = grantOf(packs, monthlySold, starting({ quantities: { messages: 50 } }));
+    expect(addedTo(messages(bought("a")), again, monthlySold).granted).toBe(50);
+  });
+});
+
+describe("what was used of plans in whose place none comes", () => {
+  const without = { incoming: [], keepsUsage: true };
+  const remembered = { id: "kept", source: "ended", createdAt: JAN_31 + DAY };
+  const after = (...before: Grant[]) => changeGrants(messages(...before), change(without)).balance.grants;
+
+  test("is remembered until it would have been reset, with nothing left of it", () => {
+    expect(after(old("a", { used: 30, reset: monthly }))).toEqual([
+      { ...remembered, granted: 30, used: 30, expiresAt: FEB_28 },
+    ]);
+  });
+
+  test("is remembered for good where it never resets", () => {
+    expect(after(old("a", { used: 30 }), old("b", { used: 0.5 }))).toEqual([
+      { ...remembered, granted: 30.5, used: 30.5 },
+    ]);
+  });
+
+  test("is remembered apart where it would have been reset at different times", () => {
+    expect(
+      after(old("a", { used: 30, reset: monthly }), old("b", { used: 5 })).map((each) => each.used),
+    ).toEqual([30, 5]);
+  });
+
+  test("is nothing of what is unlimited or charged", () => {
+    expect(after(old("a", { granted: 0, unlimited: true, used: 9 }))).toEqual([]);
+    expect(after(old("a", { used: 130, overage: usageBased, reset: monthly }))).toMatchObject([
+      { used: 100 },
+    ]);
+  });
+
+  test("counts against the plan that comes back", () => {
+    const back = changeGrants(
+      messages(...after(old("a", { used: 30, reset: monthly }))),
+      change({ ending: new Set(), keepsUsage: true }),
+    );
+    expect(back.balance.grants).toEqual([grant("new", { source: "new", used: 30 })]);
+  });
+
+  test("is forgotten by a plan that is paid for", () => {
+    const back = changeGrants(
+      messages(...after(old("a", { used: 30, reset: monthly }))),
+      change({ ending: new Set() }),
+    );
+    expect(back.balance.grants).toEqual([grant("new", { source: "new" })]);
+  });
+
+  test("stays for plans in whose place another could not come", () => {
+    const before = messages(grant("r", { source: "ended add-on extra", used: 100 }));
+    expect(changeGrants(before, change({ ending: new Set(), keepsUsage: true })).balance.grants).toEqual([
+      ...before.grants,
+      grant("new", { source: "new" }),
+    ]);
+  });
+});
+
+describe("a change of quantities buys less", () => {
+  const sold = (fields: Partial<Item> = {}) =>
+    item({
+      included: 20,
+      reset: everyMonth,
+      price: { ...byUse, billingUnits: 10, billingMethod: "prepaid" },
+      ...fields,
+    });
+  const tokens = sold({ featureId: "tokens" });
+  const packs = plan({ items: [sold(), tokens] });
+  const from = { plan: packs, quantities: { messages: 50, tokens: 50 } };
+  const less = (quantities?: Record<string, number>, to = packs) =>
+    buysLess(from, { plan: to, ...(quantities && { quantities }) });
+
+  test("where fewer packs of something and more of nothing are bought", () => {
+    expect(less({ messages: 30, tokens: 50 })).toBe(true);
+    expect(less({ messages: 30 })).toBe(true);
+    expect(less()).toBe(true);
+  });
+
+  test("but not where the packs are the same, nor where any are more", () => {
+    expect(less({ messages: 50, tokens: 50 })).toBe(false);
+    expect(less({ messages: 41, tokens: 50 })).toBe(false);
+    expect(less({ messages: 30, tokens: 60 })).toBe(false);
+    expect(less({ messages: 60, tokens: 60 })).toBe(false);
+  });
+
+  test("but not of units that are bought once: they are added", () => {
+    const once = plan({ items: [sold({ reset: null })] });
+    expect(
+      buysLess({ plan: once, quantities: { messages: 90 } }, { plan: once, quantities: { messages: 30 } }),
+    ).toBe(false);
+  });
+
+  test("but not where the terms begin to sell it", () => {
+    expect(buysLess({ plan: plan() }, { plan: packs, quantities: { messages: 20 } })).toBe(false);
   });
 });
 
@@ -500,6 +652,12 @@ test("a carried debt is paid from what a new plan brings", () => {
 });
 
 describe("a change that is scheduled", () => {
+  test("leaves units that were bought once without an end", () => {
+    const before = messages(old("a", { prepaid: true, used: 30 }));
+    const change = { ending: new Set(["old"]), dropping: new Set<string>(), starting: [], at: FEB_28 };
+    expect(scheduleGrants(before, change)).toEqual(before);
+  });
+
   const scheduled = scheduleGrants(
     messages(
       old("a", { used: 30 }),

@@ -1851,6 +1851,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           actor?: string;
           carryOverBalances?: boolean;
           carryOverUsages?: boolean;
+          custom?: true;
           customerId: string;
           entityId?: string;
           idempotencyKey?: string;
@@ -2128,7 +2129,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             unit: "day" | "month" | "year";
           };
           version: string;
-          when: "now" | "period_end";
+          when?: "now" | "period_end";
         },
         { replayed: boolean; startsAt: number; subscriptionId: string | null },
         Name
@@ -2289,6 +2290,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           actor?: string;
           carryOverBalances?: boolean;
           carryOverUsages?: boolean;
+          custom?: true;
           customerId: string;
           entityId?: string;
           idempotencyKey?: string;
@@ -2566,7 +2568,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             unit: "day" | "month" | "year";
           };
           version: string;
-          when: "now" | "period_end";
+          when?: "now" | "period_end";
         },
         {
           drops: Array<{ planId: string; subscriptionId: string }>;
@@ -2587,8 +2589,85 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           idempotencyKey?: string;
           planId: string;
           reason?: string;
+          successor?: {
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            version: string;
+          };
         },
-        { resumed: boolean },
+        { replayed: boolean; resumed: boolean },
         Name
       >;
     };
