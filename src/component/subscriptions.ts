@@ -356,7 +356,7 @@ async function refuseSecondTrial(
   const had = (earlier: readonly Subscription[]) =>
     // One that was given up before it began was none.
     earlier.some(
-      ({ trialEndsAt, startsAt, endsAt = Infinity }) => trialEndsAt !== undefined && endsAt > startsAt,
+      ({ trialEndsAt, startsAt, endsAt = Infinity }) => trialEndsAt !== undefined && endsAt >= startsAt,
     );
   const own = await ctx.db
     .query("subscriptions")
