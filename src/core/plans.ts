@@ -183,6 +183,8 @@ export function changeGrants<Row extends Balance>(
   for (const grant of live) closePeriod(next, grant, now, closed);
   const heirs = incoming.map((grant) => ({ ...grant }));
   const given = heirs.filter((heir) => !isBought(heir));
+  if (!keepsUsage)
+    next.grants = next.grants.flatMap((grant) => (ending.has(grant.source) ? afresh(grant) : grant));
   const plain = live.filter((grant) => grant.rolledFrom === undefined);
   const gone = new Set(ended.filter((grant) => grant.rolledFrom === undefined).map(({ id }) => id));
   next.grants = next.grants.filter(({ id }) => !gone.has(id));
@@ -201,6 +203,12 @@ export function changeGrants<Row extends Balance>(
   if (renewed !== undefined) anchorLimits(next, renewed.anchor, now);
   settleDebt(next, now);
   return { balance: next, closed };
+}
+
+/** Where usage starts afresh, units bought once are what is left of them. */
+function afresh(grant: Grant): Grant[] {
+  if (!isBought(grant)) return [grant];
+  return left(grant).eq(0) ? [] : [{ ...grant, granted: nearest(left(grant)), used: 0 }];
 }
 
 /** Adds a grant of a plan; units bought once to those of the same plan, so that their number stays bounded. */

@@ -42,6 +42,12 @@ const tally = new Tally(components.tally, {
         price: { amount: 1, interval: "month" },
         items: [{ featureId: "messages", included: 50, price: inPacks(100, "one_off") }],
       },
+      {
+        id: "bulk",
+        group: "credits",
+        price: { amount: 9, interval: "month" },
+        items: [{ featureId: "messages", included: 500, reset: month }],
+      },
       { id: "starter", group: "credits", items: [{ featureId: "messages", included: 5, reset: month }] },
       {
         id: "drive",
@@ -187,6 +193,18 @@ describe("units bought once", () => {
     await use(t, 100);
     await attach(t, "starter");
     expect(await check(t)).toMatchObject({ remaining: 165 });
+  });
+
+  test("are what is left of them beside a plan that is paid for", async () => {
+    const t = deployment();
+    await attach(t, "credits", { quantities: { messages: 250 } });
+    await use(t, 110);
+    await attach(t, "bulk");
+    expect((await check(t)).breakdown).toMatchObject([
+      { granted: 500, usage: 0 },
+      { granted: 10, usage: 10 },
+      { granted: 150, usage: 0 },
+    ]);
   });
 
   test("are added to when more are bought, and what the plan includes is included once", async () => {

@@ -444,8 +444,14 @@ describe("what was bought once in advance", () => {
   const changed = (before: readonly Grant[], fields: Partial<GrantChange> = {}) =>
     changeGrants(messages(...before), change(fields)).balance.grants;
 
-  test.each([{ keepsUsage: true }, { keepsUsage: false }, { keepsUsage: true, keepsBalance: true }])(
-    "stays as it is, whatever the new plan is: %j",
+  test("stays with what is left of it where usage starts afresh", () => {
+    const now = grant("new", { source: "new" });
+    expect(changed([bought("a", { used: 70 })])).toEqual([bought("a", { granted: 30 }), now]);
+    expect(changed([bought("a", { used: 100 })])).toEqual([now]);
+  });
+
+  test.each([{ keepsUsage: true }, { keepsUsage: true, keepsBalance: true }])(
+    "stays as it is where usage is kept: %j",
     (fields) => {
       const before = bought("a", { used: 70 });
       expect(changed([before], fields)).toEqual([before, grant("new", { source: "new" })]);
@@ -470,8 +476,11 @@ describe("what was bought once in advance", () => {
 
   test("is one grant with what of the same plan comes later", () => {
     const again = bought("b", { source: "new", granted: 50 });
-    expect(changed([bought("a", { used: 70 })], { incoming: [again] })).toEqual([
+    expect(changed([bought("a", { used: 70 })], { incoming: [again], keepsUsage: true })).toEqual([
       bought("a", { used: 70, granted: 150 }),
+    ]);
+    expect(changed([bought("a", { used: 70 })], { incoming: [again] })).toEqual([
+      bought("a", { granted: 80 }),
     ]);
     const other = { ...again, planId: "boxes" };
     expect(changed([bought("a")], { incoming: [other] })).toEqual([bought("a"), other]);

@@ -5,13 +5,16 @@ import type { OperationOf } from "./cases.js";
 import { dateOf, FormatError, instant } from "./parsing.js";
 import type { Answer } from "./wire.js";
 
-export function cycleEnd({ now, ...cycle }: OperationOf<"cycle_end">): Answer {
-  return { at: dateOf(nextBoundary(recurrenceOf(cycle), instant(now))) };
+export function cycleEnd({ now, floor, ...cycle }: OperationOf<"cycle_end">): Answer {
+  return { at: dateOf(notBefore(floor, nextBoundary(recurrenceOf(cycle), instant(now)))) };
 }
 
-export function cycleStart({ now, ...cycle }: OperationOf<"cycle_start">): Answer {
-  return { at: dateOf(lastBoundary(recurrenceOf(cycle), instant(now))) };
+export function cycleStart({ now, floor, ...cycle }: OperationOf<"cycle_start">): Answer {
+  return { at: dateOf(notBefore(floor, lastBoundary(recurrenceOf(cycle), instant(now)))) };
 }
+
+const notBefore = (floor: string | undefined, at: number) =>
+  floor === undefined ? at : Math.max(at, instant(floor));
 
 type Cycle = Pick<OperationOf<"cycle_end">, "interval" | "count" | "anchor">;
 
@@ -20,7 +23,7 @@ function recurrenceOf({ interval, count = 1, anchor }: Cycle) {
   return { interval, count, anchor: instant(anchor) };
 }
 
-export function price({ tiers, behavior, units, usage, included }: OperationOf<"price">): Answer {
+export function price({ tiers, behavior, units = 1, usage, included = 0 }: OperationOf<"price">): Answer {
   const terms = {
     tiers: tiers.map(({ to, amount, flat_amount: flatAmount }) => ({
       to,

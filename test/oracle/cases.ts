@@ -60,7 +60,14 @@ const expectValidator = v.object({
 const outcome = { ok: v.optional(v.boolean()), error: v.optional(text) };
 const expect = v.optional(v.object(outcome));
 
-const recurrence = { anchor: text, now: text, interval: intervalValidator, count: v.optional(amount) };
+const recurrence = {
+  anchor: text,
+  now: text,
+  interval: intervalValidator,
+  count: v.optional(amount),
+  /** The cycle neither ends nor starts before. */
+  floor: v.optional(text),
+};
 
 /** What every operation takes, but for those that hold others. */
 const operations = {
@@ -73,6 +80,7 @@ const operations = {
     overage: v.optional(v.union(v.literal("cap"), v.literal("reject"), v.literal("overflow"))),
     key: v.optional(text),
     header_key: v.optional(text),
+    properties: v.optional(v.record(text, v.union(text, amount, v.boolean(), v.null()))),
     expect: v.optional(v.object({ ...outcome, balance: v.optional(v.null()) })),
   }),
   check: v.object({
@@ -130,7 +138,10 @@ const operations = {
     remaining: v.optional(amount),
     usage: v.optional(amount),
     granted: v.optional(amount),
+    included: v.optional(amount),
+    included_grant: v.optional(amount),
     add: v.optional(amount),
+    add_to_balance: v.optional(amount),
     expect,
   }),
   set_usage: v.object({ op: v.literal("set_usage"), feature: text, value: amount, entity, expect }),
@@ -153,14 +164,15 @@ const operations = {
     behavior: v.union(v.literal("graduated"), v.literal("volume")),
     tiers: v.array(tierValidator),
     usage: amount,
-    units: amount,
-    included: amount,
+    units: v.optional(amount),
+    included: v.optional(amount),
   }),
   token_cost: v.object({
     op: v.literal("token_cost"),
     input_per_m: amount,
     output_per_m: amount,
-    markup: amount,
+    /** In percent. */
+    markup: v.optional(amount),
     input: amount,
     output: amount,
   }),
@@ -230,7 +242,7 @@ function parseOperation(value: unknown, where: string): Operation {
     };
   }
   if (typeof op !== "string" || !Object.hasOwn(operations, op)) {
-    throw new FormatError(`${where}: there is no operation ${JSON.stringify(op)}`);
+    throw new FormatError(`${where}: unknown op ${JSON.stringify(op)}`);
   }
   return parsed(operations[op as PlainOperation["op"]], operation, where) as PlainOperation;
 }

@@ -10,7 +10,8 @@ import {
   type PlanDefinition,
 } from "../../src/client/index.js";
 import { FormatError } from "./parsing.js";
-import type { Case, Operation } from "./cases.js";
+import { exact, nearest } from "../../src/core/amounts.js";
+import type { Case, Operation, OperationOf } from "./cases.js";
 import {
   entityFeatureOfItem,
   type FeatureSetup,
@@ -31,6 +32,38 @@ export function catalogOf({ setup, ops }: Case, reversed: boolean): Catalog {
     return planOf(each, reversed ? items.reverse() : items, prices.get(each.id));
   });
   return defineCatalog({ features: featuresOf(setup), plans });
+}
+
+/** Credits for the tokens of a model: each kind at its own cost for a million, with a markup in percent. */
+export function tokenCatalog(operation: OperationOf<"token_cost">): Catalog {
+  const marked = (amount: number) =>
+    nearest(
+      exact(amount)
+        .times(exact(100).plus(operation.markup ?? 0))
+        .div(100),
+    );
+  const costs = {
+    input_tokens: marked(operation.input_per_m),
+    output_tokens: marked(operation.output_per_m),
+  };
+  const bought = Object.entries(costs);
+  const free = bought
+    .filter(([, cost]) => cost === 0)
+    .map(([featureId]) => item({ featureId, unlimited: true }));
+  const creditSchema = bought
+    .filter(([, cost]) => cost > 0)
+    .map(([meteredFeatureId, creditAmount]) => ({
+      meteredFeatureId,
+      creditAmount,
+      featureAmount: 1_000_000,
+    }));
+  return defineCatalog({
+    features: [
+      ...bought.map(([id]) => feature({ id, type: "metered" })),
+      feature({ id: "credits", type: "credit_system", creditSchema }),
+    ],
+    plans: [plan({ id: "tokens", items: [...free, item({ featureId: "credits", included: 1_000_000 })] })],
+  });
 }
 
 /** The feature that a case's entities are counted by. */

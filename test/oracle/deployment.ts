@@ -44,7 +44,12 @@ export class Deployment {
   ) {
     this.t = convexTest({ schema: defineSchema({}), modules: app, transactionLimits: true });
     registerWithInterventions(this.t, modules);
-    this.tally = new Tally(component, { catalog, identify: () => Promise.resolve(null) });
+    this.tally = this.withCatalog(catalog);
+  }
+
+  /** The same deployment, after a push of another catalog. */
+  withCatalog(catalog: Catalog): Tally {
+    return new Tally(component, { catalog, identify: () => Promise.resolve(null) });
   }
 
   async mutate<Result>(verb: (ctx: MutationContext) => Promise<Result>): Promise<Result> {

@@ -213,7 +213,7 @@ export function parseGrantCase(value: unknown): GrantCase {
 function parseOperation(value: unknown, where: string): GrantOperation {
   const { op } = objectAt(value, where);
   if (typeof op !== "string" || !Object.hasOwn(operations, op)) {
-    throw new FormatError(`${where}: there is no operation ${JSON.stringify(op)}`);
+    throw new FormatError(`${where}: unknown op ${JSON.stringify(op)}`);
   }
   return parsed(operations[op as GrantOperation["op"]], value, where) as GrantOperation;
 }

@@ -18,7 +18,7 @@ export class Locks {
   constructor(private readonly deployment: Deployment) {}
 
   async lock({ id, feature: featureId, value = 1, entity }: OperationOf<"lock">): Promise<Answer> {
-    if (value < 0) throw new NoVerb("nothing is held for what may be given back");
+    if (value < 0) throw new NoVerb("belowZero");
     const { reservations } = this.deployment.tally;
     const { allowed, replayed } = await this.deployment.mutate(async (ctx) => {
       const args = { ...ownerOf(entity), featureId, value, reservationId: id };
@@ -34,7 +34,7 @@ export class Locks {
   }
 
   async finalize({ id, action, value }: OperationOf<"finalize">): Promise<Answer> {
-    if (value !== undefined && value < 0) throw new NoVerb("a hold is settled at what was used, not below 0");
+    if (value !== undefined && value < 0) throw new NoVerb("belowZero");
     const { reservations } = this.deployment.tally;
     const settling = { customerId, reservationId: id };
     const { replayed } = await this.deployment.mutate((ctx) =>

@@ -1,12 +1,13 @@
 /** What each operation of a case is here: calls of the public client, answered as the wire would. */
 import { cycleEnd, cycleStart, price } from "./calculations.js";
 import type { OperationOf, PlainOperation } from "./cases.js";
-import { kindOf } from "./deployment.js";
+import { CUSTOMER, kindOf } from "./deployment.js";
 import { intervene, sweeps } from "./interventions.js";
 import { FormatError } from "./parsing.js";
 import type { Subject } from "./subject.js";
-import { NoVerb } from "./verbs.js";
-import { checkAnswer, errorCode, ownerOf, type Answer } from "./wire.js";
+import { exact, nearest } from "../../src/core/amounts.js";
+import { tokenCatalog } from "./catalogs.js";
+import { amountsOf, checkAnswer, errorCode, ownerOf, type Answer } from "./wire.js";
 
 type Performers = {
   [Name in PlainOperation["op"]]: (
@@ -33,9 +34,7 @@ const performers: Performers = {
   cycle_end: (_subject, operation) => cycleEnd(operation),
   cycle_start: (_subject, operation) => cycleStart(operation),
   price: (_subject, operation) => price(operation),
-  token_cost: () => {
-    throw new NoVerb("there is no price list of models");
-  },
+  token_cost: (subject, operation) => tokenCost(subject, operation),
 };
 
 const done = { ok: true };
@@ -62,6 +61,7 @@ async function track({ deployment }: Subject, operation: OperationOf<"track">): 
     ...(value !== undefined && { value }),
     ...(overage !== undefined && { onInsufficient: overage }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...(operation.properties && { properties: operation.properties }),
   };
   if ((featureId === undefined) === (eventName === undefined)) {
     throw new FormatError("a track names a feature or an event");
@@ -132,21 +132,52 @@ async function setUsage(
 }
 
 async function update(subject: Subject, operation: OperationOf<"update">): Promise<Answer> {
-  const { feature: featureId, entity, filter, remaining, usage, granted, add } = operation;
-  if (add !== undefined) throw new NoVerb("a balance is set, or granted to");
+  const { feature: featureId, entity, filter, usage } = operation;
+  const granted = operation.granted ?? operation.included ?? operation.included_grant;
+  const add = operation.add ?? operation.add_to_balance;
   const grantId = filter && (await filteredGrant(subject, operation, filter));
   const { deployment } = subject;
-  await deployment.mutate((ctx) =>
-    deployment.tally.grants.set(ctx, {
-      ...ownerOf(entity),
-      featureId,
-      ...(grantId !== undefined && { grantId }),
-      ...(remaining !== undefined && { remaining }),
-      ...(usage !== undefined && { usage }),
-      ...(granted !== undefined && { granted }),
-    }),
-  );
+  const place = { ...ownerOf(entity), featureId, ...(grantId !== undefined && { grantId }) };
+  await deployment.mutate(async (ctx) => {
+    if (granted !== undefined) await deployment.tally.grants.set(ctx, { ...place, granted });
+    if (usage !== undefined) await deployment.tally.grants.set(ctx, { ...place, usage });
+    const net = async () => {
+      const { breakdown } = await deployment.tally.check(ctx, { ...ownerOf(entity), featureId });
+      const mine = breakdown.filter(
+        (part) =>
+          part.featureId === featureId &&
+          (entity === undefined || part.entityId === entity) &&
+          (grantId === undefined || part.grantId === grantId),
+      );
+      return amountsOf(mine);
+    };
+    const target = add === undefined ? operation.remaining : nearest(exact((await net()).net).plus(add));
+    if (target === undefined) return;
+    // What is owed is set as what is used.
+    const below = async () => ({ usage: nearest(exact((await net()).granted).minus(target)) });
+    await deployment.tally.grants.set(ctx, {
+      ...place,
+      ...(target < 0 ? await below() : { remaining: target }),
+    });
+  });
   return done;
+}
+
+/** What tokens cost is what a use of them takes from credits that hold each kind at its own cost. */
+async function tokenCost({ deployment }: Subject, operation: OperationOf<"token_cost">): Promise<Answer> {
+  const tally = deployment.withCatalog(tokenCatalog(operation));
+  const uses = [
+    { featureId: "input_tokens", value: operation.input },
+    { featureId: "output_tokens", value: operation.output },
+  ];
+  const credits = await deployment.mutate(async (ctx) => {
+    await tally.subscriptions.attach(ctx, { customerId: CUSTOMER, planId: "tokens" });
+    const tracked = await tally.for(ctx, { customerId: CUSTOMER }).track(uses);
+    if (tracked.some(({ uncovered }) => uncovered > 0)) throw new FormatError("so many tokens cost too much");
+    const balance = await tally.check(ctx, { customerId: CUSTOMER, featureId: "credits" });
+    return balance.usage;
+  });
+  return { credits };
 }
 
 /** The one grant that a filter names. */

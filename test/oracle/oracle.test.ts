@@ -51,7 +51,7 @@ describe("the runner passes nothing that it has not checked", () => {
 
   test.each([
     ["another number", { expect: left(71) }, "expect.balances.messages.remaining: expected 71, got 70"],
-    ["an operation", { ops: [{ op: "fly" }] }, 'ops[0]: there is no operation "fly"'],
+    ["an operation", { ops: [{ op: "fly" }] }, 'ops[0]: unknown op "fly"'],
     ["a field of an operation", { ops: [{ ...track, colour: "red" }] }, "ops[0] is not understood"],
     ["a field of the setup", { setup: { ...setup, weather: "fair" } }, "setup is not understood"],
     ["an expectation", { expect: { colour: "red" } }, "expect is not understood"],

@@ -37,7 +37,7 @@ export async function answerTo(
     case "access":
       return await accessAnswer(asked, modules);
     case "threshold":
-      throw new NoVerb("a callback is called by the draw that crosses a threshold; none is evaluated later");
+      throw new NoVerb("alert");
     default:
       return asked satisfies never;
   }
@@ -75,7 +75,7 @@ async function burnOrder(
   const starts = setup.grants.map(({ effectiveAt }) => instant(effectiveAt));
   const ends = setup.grants.flatMap(({ expiresAt }) => (expiresAt == null ? [] : [instant(expiresAt)]));
   const together = Math.max(...starts);
-  if (together >= Math.min(...ends, Infinity)) throw new NoVerb("only grants that are there have an order");
+  if (together >= Math.min(...ends, Infinity)) throw new NoVerb("orderAlone");
   const deployment = new Deployment(meteredCatalog, modules);
   const names = new Map<string, string>();
   const created = (grant: GrantSetup) => instant(grant.createdAt ?? grant.effectiveAt);
@@ -181,10 +181,10 @@ async function activeAt(
 }
 
 function periodAnswer({ setup, ops }: CaseOf<"period">): Answer {
-  if (setup.tz !== undefined) throw new NoVerb("periods are counted in UTC");
-  if (setup.effectiveFrom !== undefined) throw new NoVerb("the first period is a whole one");
+  if (setup.tz !== undefined) throw new NoVerb("zone");
+  if (setup.effectiveFrom !== undefined) throw new NoVerb("zone");
   const [operation] = ops;
-  if (operation?.op === "reset") throw new NoVerb("a reset comes with time, not on demand");
+  if (operation?.op === "reset") throw new NoVerb("resetOnDemand");
   if (operation?.op !== "periodAt") throw new FormatError(`${operation?.op} is no operation of this kind`);
   const recurrence = { ...recurrenceOf(setup.interval), anchor: instant(setup.anchor) };
   const at = instant(operation.at);

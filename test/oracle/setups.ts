@@ -92,8 +92,12 @@ export type Attachment = Infer<typeof attachmentValidator>;
 export const loose = {
   row: v.optional(text),
   feature: text,
-  included: amount,
+  /** Null: without limit, or only had. */
+  included: v.union(amount, v.null()),
+  unlimited: v.optional(v.boolean()),
   interval: intervalValidator,
+  interval_count: v.optional(amount),
+  expires_at: v.optional(text),
   entity,
 };
 const looseValidator = v.object(loose);
@@ -119,6 +123,18 @@ export const controlsValidator = v.object({
         interval: v.union(v.literal("day"), v.literal("week"), v.literal("month"), v.literal("year")),
         anchor: v.optional(v.union(v.literal("billing_cycle"), v.literal("utc"))),
         enabled: v.optional(v.boolean()),
+        filter: v.optional(v.object({ properties: v.record(text, v.union(text, amount, v.boolean())) })),
+      }),
+    ),
+  ),
+  usage_alerts: v.optional(
+    v.array(
+      v.object({
+        feature: v.optional(text),
+        threshold: amount,
+        threshold_type: text,
+        name: v.optional(text),
+        enabled: v.optional(v.boolean()),
       }),
     ),
   ),
@@ -143,6 +159,11 @@ export const setupValidator = v.object({
   entities: v.optional(v.array(text)),
   loose: v.optional(v.array(looseValidator)),
   controls: v.optional(controlsValidator),
-  org: v.optional(v.object({ persist_free_overage: v.optional(v.boolean()) })),
+  org: v.optional(
+    v.object({
+      persist_free_overage: v.optional(v.boolean()),
+      reverse_deduction_order: v.optional(v.boolean()),
+    }),
+  ),
 });
 export type Setup = Infer<typeof setupValidator>;

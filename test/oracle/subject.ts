@@ -8,6 +8,7 @@ import { intervene } from "./interventions.js";
 import { Locks } from "./locks.js";
 import { RowNames } from "./rows.js";
 import { stateOf } from "./state.js";
+import { instant } from "./parsing.js";
 import { NoVerb } from "./verbs.js";
 import { ownerOf, type Answer } from "./wire.js";
 
@@ -27,7 +28,8 @@ export class Subject {
 
   /** Gives him what the setup says, its grants in the given order or the other way round. */
   async begin(reversed: boolean): Promise<void> {
-    const { attach = [], entities = [], loose = [], controls } = this.setup;
+    const { attach = [], entities = [], loose = [], controls, org } = this.setup;
+    if (org?.reverse_deduction_order === true) throw new NoVerb("order");
     const { deployment } = this;
     await deployment.mutate((ctx) => deployment.tally.customers.create(ctx, { customerId }));
     const featureId = entityFeatureOf(this.setup);
@@ -61,14 +63,19 @@ export class Subject {
     return done;
   }
 
-  async grant({ row, feature: featureId, included, interval, entity }: Loose): Promise<Answer> {
+  async grant(loose: Loose): Promise<Answer> {
+    const { row, feature: featureId, included, interval, entity, expires_at: expiresAt } = loose;
     const { deployment } = this;
+    const isHad = deployment.catalog.feature(featureId).type === "boolean";
+    const amount = loose.unlimited === true ? { unlimited: true } : { amount: included ?? NaN };
+    const recurs = interval !== null && interval !== "one_off";
     const { grantId } = await deployment.mutate((ctx) =>
       deployment.tally.grants.grant(ctx, {
         ...ownerOf(entity),
         featureId,
-        amount: included,
-        ...(interval !== null && interval !== "one_off" && { reset: { interval } }),
+        ...(isHad ? {} : amount),
+        ...(recurs && { reset: { interval, intervalCount: loose.interval_count } }),
+        ...(expiresAt !== undefined && { expiresAt: instant(expiresAt) }),
       }),
     );
     if (row !== undefined) this.names.add(row, grantId);
@@ -105,7 +112,9 @@ type Change = Omit<ControlArgs, "customerId" | "featureId" | "entityId">;
 
 /** What changes of each feature. */
 function changesOf(controls: Controls): Map<string, Change> {
-  if (controls.auto_topups !== undefined) throw new NoVerb("nothing is bought on its own");
+  if (controls.usage_alerts !== undefined) throw new NoVerb("alert");
+  if (controls.usage_limits?.some(({ filter }) => filter !== undefined)) throw new NoVerb("filter");
+  if (controls.auto_topups !== undefined) throw new NoVerb("topUp");
   const changes = new Map<string, Change>();
   const change = (featureId: string, changed: Change) =>
     changes.set(featureId, { ...changes.get(featureId), ...changed });

@@ -43,7 +43,7 @@ export class Timeline {
     modules: Modules,
     private readonly playing: Playing,
   ) {
-    if (setup.aggregation === "LATEST") throw new NoVerb("use is added up, never the latest value alone");
+    if (setup.aggregation === "LATEST") throw new NoVerb("latest");
     if (setup.from === undefined) throw new FormatError("setup.from is missing");
     this.from = instant(setup.from);
     this.deployment = new Deployment(meteredCatalog, modules);
@@ -173,7 +173,7 @@ export class Timeline {
         this.planWindows(instant(operation.from), instant(operation.to), lengthOf(operation.window));
         return;
       case "reset":
-        throw new NoVerb("a reset comes with time, not on demand");
+        throw new NoVerb("resetOnDemand");
       default:
         throw new FormatError(`${operation.op} is no operation of this kind`);
     }

@@ -1,2 +1,8 @@
-/** A case asks for what has no verb here: it fails, unless it is listed for that reason. */
-export class NoVerb extends Error {}
+/** A case asks for what has no verb here: it is skipped, with the reason of the verb. */
+import type { MissingVerb } from "./differences.js";
+
+export class NoVerb extends Error {
+  constructor(readonly verb: MissingVerb) {
+    super(verb);
+  }
+}
