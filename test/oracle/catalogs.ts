@@ -60,7 +60,9 @@ export function tokenCatalog(operation: OperationOf<"token_cost">): Catalog {
   return defineCatalog({
     features: [
       ...bought.map(([id]) => feature({ id, type: "metered" })),
-      feature({ id: "credits", type: "credit_system", creditSchema }),
+      creditSchema.length === 0
+        ? feature({ id: "credits", type: "metered" })
+        : feature({ id: "credits", type: "credit_system", creditSchema }),
     ],
     plans: [plan({ id: "tokens", items: [...free, item({ featureId: "credits", included: 1_000_000 })] })],
   });
