@@ -353,6 +353,16 @@ const granting = of(
   "src/core/grants.ts",
   ["test/core/grants.test.ts"],
   [
+    [
+      "where so much is to be left, nothing is owed",
+      "for (const grant of chosen) refill(grant, over(grant));",
+      "",
+    ],
+    [
+      "less used gives back what is owed first",
+      "of [over, ({ used }: Grant) => exact(used)]",
+      "of [({ used }: Grant) => exact(used)]",
+    ],
     ["a top-up merges only on equal terms", "haveEqualTerms(other, grant) &&", ""],
     ["a top-up does not merge into what is overdrawn", "&& other.used <= other.granted", ""],
     [
@@ -383,12 +393,12 @@ const pricing = of(
 const planning = [
   ...of(
     "src/core/plans.ts",
-    ["test/core/plans.test.ts", "test/app/plans.test.ts"],
+    ["test/core/plans.test.ts", "test/app/plans.test.ts", "test/app/quantities.test.ts"],
     [
       [
         "free-switch reset: only a change that is paid for starts usage afresh",
-        "(plan.price?.amount ?? 0) > (old.price?.amount ?? 0)",
-        "(plan.price?.amount ?? 0) >= (old.price?.amount ?? 0)",
+        "costs(plan) > Math.max(",
+        "costs(plan) >= Math.max(",
       ],
       ["free-switch reset: usage that is kept counts in the new plan", "() => keepsUsage);", "() => false);"],
       [
@@ -396,7 +406,24 @@ const planning = [
         "for (const grant of live) closePeriod(next, grant, now, closed);",
         "",
       ],
-      ["units that were bought once outlive the plan", "old.prepaid !== true ||", "old.prepaid === true ||"],
+      [
+        "free-switch reset: usage outlives a plan that no other follows",
+        "given.length === 0)",
+        "given.length < 0)",
+      ],
+      ["free-switch reset: a plan that comes back has its usage back", "|| grant.source === remainder,", ","],
+      ["units that were bought once outlive the plan", "!(isBought(grant) && isCurrent(grant, now))", "true"],
+      [
+        "units that were bought once outlive a plan that ends with its period",
+        "grant.rolledFrom !== undefined || isBought(grant)) continue;",
+        "grant.rolledFrom !== undefined) continue;",
+      ],
+      [
+        "what a plan includes of units bought once, it includes once",
+        "if (!isThere || !isBought(grant)) return grant;",
+        "return grant;",
+      ],
+      ["units that are paid for stay until the period's end", "more < 0) &&", "more < -1e9) &&"],
       ["units beyond what is included come in whole packs", ".round(0, 3)", ".round(0, 0)"],
       ["a period ends when none of a plan's items is cut short", "Math.max(...ends)", "Math.min(...ends)"],
       [
@@ -686,12 +713,27 @@ const storing = [
   ),
   ...of(
     "src/component/subscriptions.ts",
-    ["test/app/plans.test.ts", "test/app/customers.test.ts"],
     [
+      "test/app/plans.test.ts",
+      "test/app/trials.test.ts",
+      "test/app/switching.test.ts",
+      "test/app/plan-keys.test.ts",
+      "test/app/customers.test.ts",
+    ],
+    [
+      ["a trial is had once", "if (why === null) return;", "if (why !== undefined) return;"],
+      ["a trial is not paid for", "args.trial === undefined && isUpgrade(", "isUpgrade("],
+      ["a trial ends with itself", "return Math.min(end, trialEndsAt ?? Infinity);", "return end;"],
+      ["a trial that goes on ends all the same", "if (trialEndsAt !== undefined)", "if (trialEndsAt === 0)"],
       [
-        "a trial is had once",
-        "if (earlier === null && known === null) return;",
-        "if (earlier !== undefined) return;",
+        "replay: a change of plans with a key happens once",
+        "if (answered !== null) return { resumed",
+        "if (answered === undefined) return { resumed",
+      ],
+      [
+        "replay: a plan is not cancelled with the key that attached it",
+        "value: 0, properties: asked });",
+        "value: 0 });",
       ],
       ["a plan replaces only those of its group", "each.group === plan.group &&", ""],
       [
