@@ -15,6 +15,10 @@ import { assertOwned, type Provenance } from "./provenance.js";
 import type { Known } from "./requests.js";
 import { defaultPlans } from "./versions.js";
 
+/**
+ * An amount outside of plans: a gift, a correction, a top-up paid elsewhere. It merges into an earlier
+ * grant of equal terms. With `idempotencyKey` it is given once.
+ */
 export interface GrantArgs<FeatureId extends string = string> extends Provenance {
   customerId: string;
   featureId: FeatureId;
@@ -65,11 +69,8 @@ export class Grants<Ids extends CatalogIds> {
   ) {}
 
   /**
-   * Gives a customer an amount of a feature, or credits: a gift, a correction, a top-up paid
-   * elsewhere. It merges into an earlier grant of equal terms. With `idempotencyKey` it is given once:
-   * a repeat names the same feature, entity, amount, interval and priority, whatever its instants, which
-   * may come from a clock.
-   * Throws `feature_not_found`, `invalid_amount`, `too_many_grants`, `idempotency_conflict`.
+   * Gives a customer an amount of a feature, or credits. Throws `feature_not_found`, `invalid_amount`,
+   * `too_many_grants`, `idempotency_conflict`.
    */
   async grant<Id extends string>(ctx: MutationContext, args: GrantArgs<Id> & Known<Id, Ids["feature"]>) {
     const given: GrantArgs = args;
