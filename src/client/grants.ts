@@ -38,6 +38,11 @@ export interface GrantArgs<FeatureId extends string = string> extends Provenance
   reset?: { interval: Interval; intervalCount?: number; anchor?: number };
 }
 
+/**
+ * What is to be left, used or granted, by hand: of an entity's own balance; without `entityId`, of all
+ * that a use without one can draw on, entities' items of the plan included. Where so much is to be left,
+ * nothing is owed any more. It may exceed what was granted: then usage shows below 0.
+ */
 export interface SetArgs<FeatureId extends string = string> extends Provenance {
   customerId: string;
   featureId: FeatureId;
@@ -96,12 +101,7 @@ export class Grants<Ids extends CatalogIds> {
     });
   }
 
-  /**
-   * Sets what is left, used or granted, by hand: of an entity's own balance; without `entityId`, of
-   * all that a use without one can draw on, entities' items of the plan included. Where so much is to
-   * be left, nothing is owed any more. It may exceed what was granted: then usage shows below 0.
-   * Throws `invalid_argument`, `customer_not_found`, `entity_not_found`, `idempotency_conflict`.
-   */
+  /** Sets an amount by hand. Throws `customer_not_found`, `entity_not_found`, `idempotency_conflict`. */
   async set<Id extends string>(ctx: MutationContext, args: SetArgs<Id> & Known<Id, Ids["metered"]>) {
     const given: SetArgs = args;
     assertOwned(given, ["featureId", "grantId", "remaining", "usage", "granted"], "grants.set");

@@ -73,6 +73,19 @@ interface Settling {
   reservationId: string;
 }
 
+/**
+ * What a use took: less gives the rest back to the very grants that paid, more is charged as far as the
+ * balance goes and answered as `uncovered`. A repeat is answered from the first time.
+ */
+interface ConfirmArgs extends Settling {
+  /** Those held, unless told. */
+  value?: number;
+}
+
+/**
+ * What is to be held more, until a day from the hold's start at most. The answer says whether all of that
+ * is held: if the balance cannot pay, nothing is changed; if the day ends sooner, it holds until then.
+ */
 interface More {
   value?: number;
   ttlMs?: number;
@@ -145,11 +158,7 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     await ctx.runMutation(this.component.reservations.report, args);
   }
 
-  /**
-   * Holds `value` units more, or until `ttlMs` from now: a day from its start at most. Answers whether it
-   * holds all of that: if the balance cannot pay, nothing is changed; if the day ends sooner, it holds
-   * until then. Throws `reservation_not_found`, `reservation_closed`.
-   */
+  /** Holds more. Throws `reservation_not_found`, `reservation_closed`. */
   async extend(ctx: MutationContext, args: Settling & More): Promise<boolean> {
     return (await this.extended(ctx, args)).isWhole;
   }
@@ -170,12 +179,8 @@ export class Reservations<Ids extends CatalogIds = CatalogIds> {
     return { isWhole: !result.isShortened, expiresAt: result.expiresAt };
   }
 
-  /**
-   * Charges `value` units (those held, unless told): less gives the rest back to the very grants that
-   * paid, more is charged as far as the balance goes and answered as `uncovered`. A repeat is
-   * answered from the first time. Throws `reservation_not_found`, `reservation_closed`.
-   */
-  async confirm(ctx: MutationContext, args: Settling & { value?: number }): Promise<Settled> {
+  /** Charges what was used. Throws `reservation_not_found`, `reservation_closed`. */
+  async confirm(ctx: MutationContext, args: ConfirmArgs): Promise<Settled> {
     assertSettling(args, ["value"], "reservations.confirm");
     const { value: total, ...settling } = args;
     if ("value" in args && total === undefined) {

@@ -213,11 +213,12 @@ function isEvent(args: unknown): args is EventArgs {
 
 async function trackEvent(ctx: MutationContext, account: Account, args: EventArgs): Promise<Tracked[]> {
   const { catalog, identity, negative } = account;
-  const requests = usesOfEvent(catalog, args).map((use) => {
+  const requests = usesOfEvent(catalog, args).map((use, index) => {
     const request = requestOf(catalog, use, identity?.entityId, { verb: "track", negative });
     const { idempotencyKey: key } = request;
-    // Each feature's use is an event with a key of its own; an app's key has no control character.
-    return key === undefined ? request : { ...request, idempotencyKey: `${key}\u0000${use.featureId}` };
+    // Each feature's use is an event with a key of its own, the first with the app's: it has no control character.
+    if (key === undefined || index === 0) return request;
+    return { ...request, idempotencyKey: `${key}\u0000event\u0000${use.featureId}` };
   });
   signedIn(identity);
   const result = await callTrack(ctx, account, requests);

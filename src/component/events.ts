@@ -106,10 +106,29 @@ export const get = query({
   handler: async (ctx, { customerId, eventId, key }) => {
     if (eventId !== undefined) return listedEvent(await getEvent(ctx, customerId, eventId));
     if (key === undefined) return null;
+    await refuseSeveral(ctx, customerId, key);
     const event = (await findEvent(ctx, customerId, key)) ?? (await findEvent(ctx, customerId, holdKey(key)));
     return event === null ? null : listedEvent(event);
   },
 });
+
+/** A use by an event's name may have charged several features: one key, and an event for each. */
+async function refuseSeveral(ctx: QueryCtx, customerId: string, key: string): Promise<void> {
+  const other = await ctx.db
+    .query("events")
+    .withIndex("by_key", (q) =>
+      q
+        .eq("customerId", customerId)
+        .gt("key", `${key}\u0000event\u0000`)
+        .lt("key", `${key}\u0000event\u0001`),
+    )
+    .first();
+  if (other === null) return;
+  throw tallyError(
+    "invalid_argument",
+    `The key ${shown(key)} is of a use by an event's name, which charged several features. Name each of its events by eventId. Nothing was changed.`,
+  );
+}
 
 const COMPARED = ["kind", "featureId", "entityId", "planId", "value"] as const;
 type Compared = Partial<Pick<Doc<"events">, (typeof COMPARED)[number]>>;

@@ -466,7 +466,7 @@ export const cancel = mutation({
     const answered = await repeated(ctx, args, asked);
     if (answered !== null) return { endsAt: answered.endsAt ?? now, replayed: true };
     const customer = await getCustomer(ctx, customerId);
-    const canceled = await activeSubscription(ctx, args, now);
+    const canceled = await activeSubscription(ctx, args, now, (held) => !isToEnd(held));
     const at = when === "now" ? now : endOfPeriod(canceled, await termsOf(ctx, canceled), now);
     const ids = new IdSource(customer.lastNumber);
     const successor = canceled.addOn || args.successor?.plan.id === planId ? undefined : args.successor;
@@ -500,9 +500,9 @@ export const resume = mutation({
     const answered = await repeated(ctx, args, asked);
     if (answered !== null) return { resumed: answered.resumed === true, replayed: true };
     const customer = await getCustomer(ctx, args.customerId);
-    const resuming = await activeSubscription(ctx, args, now);
+    const resuming = await activeSubscription(ctx, args, now, isToEnd);
     const { subscriptionId, trialEndsAt } = resuming;
-    const resumed = resuming.endsAt !== trialEndsAt;
+    const resumed = isToEnd(resuming);
     const ids = new IdSource(customer.lastNumber);
     if (resumed) {
       await resumeSubscription(ctx, { resuming, dropping: await scheduledAfter(ctx, resuming, now), now });
@@ -514,11 +514,22 @@ export const resume = mutation({
   },
 });
 
-/** Throws `plan_not_found` unless the customer (or entity of his) has the plan now, and `entity_not_found`. */
-export async function activeSubscription(ctx: QueryCtx, named: Named, now: number): Promise<Subscription> {
+/** Whether an end was decided that it would not have by itself. */
+const isToEnd = ({ endsAt, trialEndsAt }: Subscription): boolean => endsAt !== trialEndsAt;
+
+/**
+ * The customer's (or an entity's) subscription to a plan; of several (add-ons) the first that `prefers`
+ * says, if one is. Throws `plan_not_found` if he does not have the plan now, and `entity_not_found`.
+ */
+export async function activeSubscription(
+  ctx: QueryCtx,
+  named: Named,
+  now: number,
+  prefers?: (held: Subscription) => boolean,
+): Promise<Subscription> {
   const { customerId, entityId, planId } = named;
   await assertEntity(ctx, customerId, entityId);
-  const found = await findActive(ctx, named, now);
+  const found = await findActive(ctx, named, now, prefers);
   if (found !== undefined) return found;
   throw tallyError(
     "plan_not_found",
@@ -537,9 +548,13 @@ export async function findActive(
   ctx: QueryCtx,
   { customerId, entityId, planId }: Named,
   now: number,
+  prefers: (held: Subscription) => boolean = () => true,
 ): Promise<Subscription | undefined> {
   const open = await openSubscriptions(ctx, customerId, now);
-  return open.find((each) => each.planId === planId && each.entityId === entityId && each.startsAt <= now);
+  const active = open.filter(
+    (each) => each.planId === planId && each.entityId === entityId && each.startsAt <= now,
+  );
+  return active.find(prefers) ?? active[0];
 }
 
 async function scheduledAfter(

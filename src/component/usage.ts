@@ -11,7 +11,7 @@ import {
   onInsufficientValidator,
   type Outcome,
 } from "../core/draws.js";
-import { tallyError } from "../core/errors.js";
+import { shown, tallyError } from "../core/errors.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
 import type { Row } from "./rows.js";
 import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
@@ -154,7 +154,7 @@ async function findRepeats(ctx: QueryCtx, customerId: string, requests: readonly
       "Two requests of one call have the same idempotencyKey. Give each its own. Nothing was changed.",
     );
   }
-  return await Promise.all(
+  const repeats = await Promise.all(
     requests.map(async ({ idempotencyKey, pools, entityId, units }) => {
       if (idempotencyKey === undefined) return undefined;
       const event = await findEvent(ctx, customerId, idempotencyKey);
@@ -162,6 +162,23 @@ async function findRepeats(ctx: QueryCtx, customerId: string, requests: readonly
       return repeatOf(event, { kind: "usage", featureId: askedFeature({ pools }), entityId, value: units });
     }),
   );
+  assertOneCall(requests, repeats);
+  return repeats;
+}
+
+/** The uses of one event are repeated together, or another call has used the key. */
+function assertOneCall(requests: readonly Request[], repeats: readonly unknown[]): void {
+  const repeated = new Map(requests.map(({ idempotencyKey }, index) => [idempotencyKey, repeats[index]]));
+  for (const { idempotencyKey: key } of requests) {
+    const [root = "", kind] = key?.split("\u0000") ?? [];
+    if (kind === undefined || (repeated.get(root) === undefined) === (repeated.get(key) === undefined))
+      continue;
+    throw tallyError(
+      "idempotency_conflict",
+      `The idempotency key ${shown(root)} was used for another call, which charged other features. Use a new key for a new call. Nothing was changed.`,
+      { key: root },
+    );
+  }
 }
 
 async function recordRequest(

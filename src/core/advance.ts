@@ -85,7 +85,9 @@ function expire(balance: Balance, at: number, closed: ClosedPeriod[]): void {
   for (const source of new Set(ended.map((grant) => grant.source))) {
     const heirs = balance.grants.filter((grant) => grant.inherits === source && grant.startsAt === at);
     const own = ended.filter((grant) => grant.source === source);
-    if (heirs.length > 0) handOver(balance, own, heirs, (grant) => grant.reset?.nextAt !== at);
+    // What resets then counts no more, but for a debt, which a reset would have kept as well.
+    const counting = (grant: Grant) => (grant.reset?.nextAt === at ? debtOf(grant) : uncharged(grant));
+    if (heirs.length > 0) handOver(balance, own, heirs, counting);
   }
   const gone = new Set(ended.map(({ id }) => id));
   // What was left of earlier periods ends with the grant that it was left of.
@@ -96,16 +98,16 @@ function expire(balance: Balance, at: number, closed: ClosedPeriod[]): void {
 
 /**
  * Passes on from grants that end what outlives them: rollovers go to the first heir that keeps any,
- * and are capped by its terms; what is used of the grants that `keeps` says counts against the heirs.
+ * and are capped by its terms; what is `counting` of the grants' usage counts against the heirs.
  */
 export function handOver(
   balance: Balance,
   ended: readonly Grant[],
   heirs: readonly Grant[],
-  keeps: (grant: Grant) => boolean,
+  counting: (grant: Grant) => Decimal,
 ): void {
   const plain = ended.filter((grant) => grant.rolledFrom === undefined);
-  carryUsage(heirs, total(plain.filter(keeps).map(uncharged)));
+  carryUsage(heirs, total(plain.map(counting)));
   for (const heir of heirs) delete heir.inherits;
   const keeper = heirs.find((heir) => heir.rollover !== undefined);
   if (keeper === undefined) return;
@@ -129,6 +131,9 @@ export function uncharged(grant: Grant): Decimal {
   const isCharged = grant.overage !== undefined && grant.carry !== true && grant.reset !== undefined;
   return isCharged ? used.minus(over(grant)) : used;
 }
+
+/** What is owed of a grant when its period is over. */
+const debtOf = (grant: Grant): Decimal => (grant.carry === true ? over(grant) : ZERO);
 
 /** Counts `used` against new grants: each up to what it grants, the rest against the first. */
 export function carryUsage(grants: readonly Grant[], used: Decimal): void {
@@ -174,7 +179,7 @@ function reset(balance: Balance, grant: Grant, at: number, until: number, closed
   const hasBegun = (grant.startsAt ?? -Infinity) < at;
   if (hasBegun) closePeriod(balance, grant, at, closed);
   if (hasBegun) rollOver(balance, grant, at);
-  grant.used = grant.carry === true ? nearest(over(grant)) : 0;
+  grant.used = nearest(debtOf(grant));
   rebase(grant, grant.used);
   const hasDebt = balance.grants.some((other) => other.carry === true && over(other).gt(0));
   // Where a period leaves no trace (nothing kept, nothing owed), one reset is the same as a hundred.

@@ -1,6 +1,6 @@
 /** What a customer gets with a plan, and what becomes of it when the plan changes. */
 import { closePeriod, handOver, settleDebt, uncharged, type ClosedPeriod } from "./advance.js";
-import { atLeastZero, exact, nearest, stored, total } from "./amounts.js";
+import { atLeastZero, exact, nearest, stored, total, ZERO } from "./amounts.js";
 import { copyOf, emptyBalance, isCurrent, left, over, type Balance, type Grant } from "./balances.js";
 import type { Item, Plan } from "./terms.js";
 import { anchorLimits, changePlanControls } from "./controls.js";
@@ -189,7 +189,7 @@ export function changeGrants<Row extends Balance>(
   const gone = new Set(ended.filter((grant) => grant.rolledFrom === undefined).map(({ id }) => id));
   next.grants = next.grants.filter(({ id }) => !gone.has(id));
   for (const heir of heirs) next = added(next, heir);
-  handOver(next, plain, given, () => keepsUsage);
+  handOver(next, plain, given, (grant) => (keepsUsage ? uncharged(grant) : ZERO));
   next.grants = next.grants.filter(({ rolledFrom }) => !gone.has(rolledFrom ?? ""));
   for (const old of plain) {
     const kept = keepsBalance ? carriedBalance(old, given, nextGrantId, now) : null;

@@ -182,8 +182,8 @@ const time = [
       ],
       [
         "closed overage: what is fixed is forgotten",
-        "grant.used = grant.carry === true ? nearest(over(grant)) : 0;",
-        "grant.used = nearest(over(grant));",
+        "(grant.carry === true ? over(grant) : ZERO)",
+        "over(grant)",
       ],
       [
         "closed overage: a debt that is carried is not charged as well",
@@ -235,8 +235,13 @@ const time = [
       ["a debt is settled by the next period", "    settleDebt(next, at);", ""],
       [
         "what is used outlives a plan's scheduled end",
-        "grant.reset?.nextAt !== at)",
-        "grant.reset?.nextAt === at)",
+        "debtOf(grant) : uncharged(grant)",
+        "debtOf(grant) : debtOf(grant)",
+      ],
+      [
+        "a debt outlives a plan's scheduled end",
+        "grant.reset?.nextAt === at ? debtOf(grant)",
+        "grant.reset?.nextAt === at ? ZERO",
       ],
     ],
   ),
@@ -400,7 +405,11 @@ const planning = [
         "costs(plan) > Math.max(",
         "costs(plan) >= Math.max(",
       ],
-      ["free-switch reset: usage that is kept counts in the new plan", "() => keepsUsage);", "() => false);"],
+      [
+        "free-switch reset: usage that is kept counts in the new plan",
+        "(keepsUsage ? uncharged(grant) : ZERO)",
+        "ZERO",
+      ],
       [
         "a plan that is replaced owes what it has used beyond",
         "for (const grant of live) closePeriod(next, grant, now, closed);",

@@ -2594,6 +2594,16 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               addOn: boolean;
               archived: boolean;
               autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
               description?: string;
               group: string;
               id: string;
