@@ -21,6 +21,7 @@ export type { Interval } from "../core/periods.js";
 export type { BalanceView, BrowserApi, CustomerView, EventView, PlanView } from "./api.js";
 export type { CheckAnswer, CheckData } from "./answers.js";
 export type { CallbackContext, Callbacks, LimitReached, ThresholdReached, UsageAlert } from "./callbacks.js";
+export type { Audit, Repaired, RepairArgs } from "./audits.js";
 export type { Identity } from "./identity.js";
 export type { CheckArgs, SendEventArgs, TrackArgs, UseArgs } from "./requests.js";
 export type { ControlArgs } from "./controls.js";

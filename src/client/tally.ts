@@ -5,6 +5,15 @@ import { asObject, assertId, assertKeys } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { browserApi, type BrowserApi } from "./api.js";
 import type { CheckAnswer } from "./answers.js";
+import {
+  auditCustomer,
+  auditCustomers,
+  repairCustomer,
+  type ActionContext,
+  type Audit,
+  type Repaired,
+  type RepairArgs,
+} from "./audits.js";
 import { userBuilders, type AppBuilders, type Builders, type Customizations } from "./builders.js";
 import type { IdentifyContext, MutationContext, QueryContext } from "./contexts.js";
 import { assertIdentity, type Identity } from "./identity.js";
@@ -16,6 +25,7 @@ import { Customers } from "./customers.js";
 import { Entities } from "./entities.js";
 import { Grants } from "./grants.js";
 import { Balances, Events } from "./lists.js";
+import type { PageArgs } from "./pages.js";
 import { refund, type RefundArgs } from "./refunds.js";
 import { Reservations } from "./reservations.js";
 import { Subscriptions, type PastDuePolicy } from "./subscriptions.js";
@@ -172,6 +182,31 @@ export class Tally<
    */
   async refund(ctx: MutationContext, args: RefundArgs): Promise<Tracked> {
     return await refund(ctx, this.component, this.catalog, args);
+  }
+
+  /**
+   * Whether a customer's balances are what his events prove: grants − draws − expiries, the counters of
+   * his limits, his charges, and that each event adds up. From a query or mutation for up to 4,000
+   * events, in the same transaction; from an action for any number. Changes nothing.
+   * Throws `customer_not_found`, `not_supported`.
+   */
+  async audit(ctx: QueryContext | ActionContext, args: { customerId: string }): Promise<Audit> {
+    return await auditCustomer(ctx, this.component, args);
+  }
+
+  /** Audits a page of all customers, by id, from an action: answers the audits that are not `ok`, and the next cursor. */
+  async auditAll(ctx: ActionContext, args: PageArgs = {}) {
+    return await auditCustomers(ctx, this.component, args);
+  }
+
+  /**
+   * Audits, and brings the balances that drift to what the events prove: each with a correcting event
+   * (`adjust`), never by changing one. Charges that are owed and missing are stored. Answers what the audit
+   * had found, and the correcting events: none if there was nothing to repair.
+   * Throws `customer_not_found`, `not_supported`, `busy`.
+   */
+  async repair(ctx: MutationContext | ActionContext, args: RepairArgs): Promise<Repaired> {
+    return await repairCustomer(ctx, this.component, args);
   }
 
   /**

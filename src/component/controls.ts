@@ -1,6 +1,7 @@
 import { v } from "convex/values";
 import { advanceAll } from "../core/advance.js";
 import { emptyBalance } from "../core/balances.js";
+import { changesOf } from "../core/changes.js";
 import { changeControls } from "../core/controls.js";
 import { controlChangeValidator } from "../core/controlTerms.js";
 import { mutation } from "./_generated/server.js";
@@ -24,7 +25,11 @@ export const set = mutation({
     const stored =
       (await loadRow(ctx, customerId, featureId, entityId)) ?? emptyBalance(featureId, entityId, at);
     const { rows, closed, now } = advanceAll<Row>([stored], at);
-    for (const row of rows) await saveRows(ctx, customerId, [changeControls(row, change, now)], closed);
+    const changed = rows.map((row) => changeControls(row, change, now));
+    await saveRows(ctx, customerId, changed, closed);
+    const changes = changesOf(rows, changed);
+    const event = { customerId, featureId, entityId, kind: "adjust" as const, value: 0, draws: [] };
+    if (changes.length > 0) await ctx.db.insert("events", { ...event, changes });
     return null;
   },
 });

@@ -2,6 +2,7 @@ import { v } from "convex/values";
 import { planValidator, type Plan } from "../core/terms.js";
 import { assertId } from "../core/arguments.js";
 import { shown, tallyError } from "../core/errors.js";
+import { changesOf } from "../core/changes.js";
 import { startingBalances } from "../core/plans.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
@@ -82,13 +83,25 @@ export function beginCustomer(customerId: string, provision: Provision, now: num
 
 /** Stores a customer who begins: all but his rows, which whoever changes them stores. */
 export async function storeBeginning(ctx: MutationCtx, beginning: Beginning): Promise<void> {
-  const { customerId, provision, now, subscriptionIds, lastNumber } = beginning;
+  const { customerId, provision, now, rows, subscriptionIds, lastNumber } = beginning;
   const { name, email } = provision;
   await ctx.db.insert("customers", { customerId, name, email, lastNumber });
   for (const { plan, version } of provision.plans) {
     const subscriptionId = subscriptionIds.get(plan.id) ?? "";
     await insertSubscription(ctx, { customerId, subscriptionId, plan, version, anchor: now, startsAt: now });
-    await ctx.db.insert("events", { customerId, kind: "plan", planId: plan.id, value: 0, draws: [] });
+    const given = rows.map((row) => ({
+      ...row,
+      grants: row.grants.filter(({ source }) => source === subscriptionId),
+    }));
+    const changes = changesOf([], given);
+    await ctx.db.insert("events", {
+      customerId,
+      kind: "plan",
+      planId: plan.id,
+      value: 0,
+      draws: [],
+      changes,
+    });
   }
 }
 

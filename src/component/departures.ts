@@ -1,6 +1,7 @@
 /** Removes an entity and what it has, in as many transactions as it takes; it is refused from the first on. */
 import { v } from "convex/values";
 import { advanceAll } from "../core/advance.js";
+import { changesOf, differences } from "../core/changes.js";
 import { endBalance, usedPerEntity } from "../core/entities.js";
 import { internal } from "./_generated/api.js";
 import type { Doc } from "./_generated/dataModel.js";
@@ -8,7 +9,6 @@ import { internalMutation, mutation, type MutationCtx, type QueryCtx } from "./_
 import { hasBudget } from "./budget.js";
 import { getCustomer } from "./customers.js";
 import { endKeys, findEvent, repeatOf } from "./events.js";
-import { differences } from "./grants.js";
 import { settle } from "./reservations.js";
 import { findEntityRecord, getEntity, loadRow, saveRows, type Row } from "./rows.js";
 import { freeSeat, recounted } from "./seats.js";
@@ -155,6 +155,7 @@ async function endBalances(
       kind: "expire",
       value: 0,
       draws: differences(before, after.balance),
+      changes: changesOf([before], []),
       remaining: 0,
       key: endKeys(entityId, featureId).of(entity, now),
       ...(used > 0 && { properties: { used } }),

@@ -3,6 +3,7 @@ import { advanceAll } from "../core/advance.js";
 import { crossingValidator, watchValidator } from "../core/alerts.js";
 import { assertId } from "../core/arguments.js";
 import { emptyBalance } from "../core/balances.js";
+import { changesOf, type BalanceChange } from "../core/changes.js";
 import { resumeUsage, type Beginning } from "../core/entities.js";
 import { addGrant } from "../core/grants.js";
 import { grantOf } from "../core/plans.js";
@@ -120,6 +121,7 @@ async function giveToEach(
   ids: IdSource,
   now: number,
 ): Promise<void> {
+  const changes: BalanceChange[] = [];
   const given = await itemsForEach(ctx, customerId, seatId, ids, now);
   for (const featureId of new Set(given.map((each) => each.featureId))) {
     const begun = given.filter((each) => each.featureId === featureId);
@@ -135,7 +137,11 @@ async function giveToEach(
     const { rows, closed } = advanceAll<Row>([stored], now);
     const row = begun.reduce((balance, { grant }) => addGrant(balance, grant), rows[0] ?? stored);
     await saveRows(ctx, customerId, [row], closed);
+    changes.push(...changesOf(rows, [row]));
   }
+  if (changes.length === 0) return;
+  const event = { customerId, entityId, kind: "plan" as const, value: 0, draws: [] };
+  await ctx.db.insert("events", { ...event, planId: given[0]?.grant.planId, changes });
 }
 
 interface Given extends Beginning {

@@ -10,7 +10,9 @@ const listedEventValidator = v.object({ eventId: v.string(), createdAt: v.number
 type ListedEvent = Infer<typeof listedEventValidator>;
 
 /** A key of our own is shown as the id of the app's that it is made from. */
-function listedEvent({ _id, _creationTime, key, pools: _pools, ...event }: Doc<"events">): ListedEvent {
+function listedEvent(stored: Doc<"events">): ListedEvent {
+  const { _id, _creationTime, key, pools: _pools, ...shownEvent } = stored;
+  const { at: _at, changes: _changes, holds: _holds, charged: _charged, repairs: _, ...event } = shownEvent;
   const shownKey = key?.split("\u0000", 1)[0];
   return {
     eventId: _id,

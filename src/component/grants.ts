@@ -1,8 +1,8 @@
 import { v } from "convex/values";
 import { advance, advanceAll } from "../core/advance.js";
-import { exact, nearest } from "../core/amounts.js";
 import { summaryFields, summarize } from "../core/answers.js";
 import type { Grant } from "../core/balances.js";
+import { changesOf, differences, type BalanceChange } from "../core/changes.js";
 import type { Draw } from "../core/draws.js";
 import { shown, tallyError } from "../core/errors.js";
 import { setGrants } from "../core/grants.js";
@@ -82,7 +82,7 @@ export const grant = mutation({
       ...(priority !== undefined && { priority }),
       ...(args.reset && { reset: resetFrom({ anchor: start, ...args.reset }, start) }),
     };
-    const { grantId, row, now: at } = await addToRow(ctx, customerId, featureId, entityId, wanted);
+    const { grantId, row, changes, now: at } = await addToRow(ctx, customerId, featureId, entityId, wanted);
     if (grantId === wanted.id) await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
     const balance = summarize([row], { pools: [{ featureId }], entityId, now: at });
     const eventId = await ctx.db.insert("events", {
@@ -91,7 +91,8 @@ export const grant = mutation({
       entityId,
       kind: "grant",
       value: amount,
-      draws: [{ grantId, amount: -amount, units: -amount }],
+      draws: [{ grantId, amount: 0 - amount, units: 0 - amount }],
+      changes,
       ...(balance.unlimited ? { unlimited: true as const } : { remaining: balance.remaining }),
       key: idempotencyKey,
       ...(Object.keys(properties).length > 0 && { properties }),
@@ -215,12 +216,14 @@ async function changeRows(
   const scope = { pools, entityId, now };
   const after = change(before, scope).map((row) => advance(row, now));
   const draws: Draw[] = [];
+  const changes: BalanceChange[] = [];
   for (const [index, { balance, closed: closing }] of after.entries()) {
     const was = before[index];
     if (was === undefined || JSON.stringify(was.grants) === JSON.stringify(balance.grants)) continue;
     const own = closed.filter((period) => period.entityId === balance.entityId);
     await saveRows(ctx, customerId, [balance], [...own, ...closing]);
     draws.push(...differences(was, balance));
+    changes.push(...changesOf([was], [balance]));
   }
   const balance = summarize(
     after.map((each) => each.balance),
@@ -233,6 +236,7 @@ async function changeRows(
     kind,
     value,
     draws,
+    changes,
     ...(balance.unlimited ? { unlimited: true as const } : { remaining: balance.remaining }),
     key,
     properties,
@@ -240,16 +244,4 @@ async function changeRows(
     actor: args.actor,
   });
   return { eventId, replayed: false, balance };
-}
-
-/** What each grant lost (or won, below 0) of what was left of it. */
-export function differences(before: Row, after: Row): Draw[] {
-  const net = (row: Row, id: string) => {
-    const found = row.grants.find((each) => each.id === id);
-    return found === undefined || found.unlimited ? exact(0) : exact(found.granted).minus(found.used);
-  };
-  return before.grants.flatMap(({ id }) => {
-    const amount = nearest(net(before, id).minus(net(after, id)));
-    return amount === 0 ? [] : [{ grantId: id, amount, units: amount }];
-  });
 }

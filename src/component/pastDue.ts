@@ -4,6 +4,7 @@ import { mutation } from "./_generated/server.js";
 import { getCustomer } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { suspend } from "./planChanges.js";
+import { recordPlan } from "./planEvents.js";
 import { activeSubscription, findActive, namedArgs, provenanceFields } from "./subscriptions.js";
 
 /**
@@ -42,10 +43,10 @@ export const set = mutation({
     const held = await activeSubscription(ctx, args, now);
     const { pastDueAt, suspendsAt } = pastDueSince(held, pastDue, now);
     const isChange = pastDueAt !== held.pastDueAt || suspendsAt !== held.suspendsAt;
-    if (isChange) await suspend(ctx, held, { pastDueAt, suspendsAt }, now);
+    const changes = isChange ? await suspend(ctx, held, { pastDueAt, suspendsAt }, now) : [];
     if (isChange || key !== undefined) {
-      const event = { customerId, entityId, planId, properties, key, reason, actor };
-      await ctx.db.insert("events", { ...event, kind: "plan", value: 0, draws: [] });
+      const event = { customerId, entityId, planId, properties, idempotencyKey: key, reason, actor };
+      await recordPlan(ctx, event, changes);
     }
     return { pastDueAt: pastDueAt ?? null, suspendsAt: suspendsAt ?? null, replayed: false };
   },

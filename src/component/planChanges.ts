@@ -2,6 +2,7 @@
 import type { Item, Plan } from "../core/terms.js";
 import { emptyBalance } from "../core/balances.js";
 import { advanceAll } from "../core/advance.js";
+import { changesOf, type BalanceChange } from "../core/changes.js";
 import {
   addedTo,
   changeGrants,
@@ -45,6 +46,8 @@ export interface Transition {
   now: number;
   keepsUsage: boolean;
   keepsBalance: boolean;
+  /** Where what it does to the balances is noted, for the event that says why. */
+  changes: BalanceChange[];
 }
 
 /** Ends, drops and begins; answers the subscription that begins. */
@@ -103,12 +106,16 @@ export async function transition(
     startsAt: at,
     endsAt: incoming.trialEndsAt,
   });
-  if (at <= now && entityId === undefined) await countHeld(ctx, customerId, incoming.plan, now);
   return subscriptionId;
 }
 
-/** What a plan brings to be held counts the entities that are there already. */
-async function countHeld(ctx: MutationCtx, customerId: string, plan: Plan, now: number): Promise<void> {
+/** What a plan brings to be held counts the entities that are there already: once its event is recorded. */
+export async function countHeld(
+  ctx: MutationCtx,
+  customerId: string,
+  plan: Plan,
+  now: number,
+): Promise<void> {
   const held = plan.items.filter((item) => !item.consumable && item.entityFeatureId === undefined);
   if (held.length === 0) return;
   const customer = await getCustomer(ctx, customerId);
@@ -124,16 +131,18 @@ const remainderOf = ({ planId, group, addOn }: Pick<Subscription, "planId" | "gr
 export async function resume(
   ctx: MutationCtx,
   { resuming, dropping, now }: { resuming: Subscription; dropping: readonly Subscription[]; now: number },
-): Promise<void> {
+): Promise<BalanceChange[]> {
+  const changes: BalanceChange[] = [];
   const { customerId, entityId, subscriptionId, trialEndsAt: endsAt } = resuming;
   const sources = new Set(dropping.map((held) => held.subscriptionId));
   const terms = await Promise.all([resuming, ...dropping].map((held) => termsOf(ctx, held)));
-  await changeRows(ctx, { customerId, entityId, terms, plan: null, at: now, now }, (row) => ({
+  await changeRows(ctx, { customerId, entityId, terms, plan: null, at: now, now, changes }, (row) => ({
     balance: resumeGrants(row, { resuming: subscriptionId, dropping: sources, endsAt }),
     closed: [],
   }));
   await ctx.db.patch("subscriptions", resuming._id, { endsAt });
   for (const held of dropping) await ctx.db.patch("subscriptions", held._id, { endsAt: now });
+  return changes;
 }
 
 /** Notes since when a payment is missing, and lets the grants stop when they are to; or go on, with neither. */
@@ -142,14 +151,16 @@ export async function suspend(
   held: Subscription,
   { pastDueAt, suspendsAt }: Pick<Subscription, "pastDueAt" | "suspendsAt">,
   now: number,
-): Promise<void> {
+): Promise<BalanceChange[]> {
+  const changes: BalanceChange[] = [];
   const { customerId, entityId, subscriptionId } = held;
   const terms = [await termsOf(ctx, held)];
-  await changeRows(ctx, { customerId, entityId, terms, plan: null, at: now, now }, (row) => ({
+  await changeRows(ctx, { customerId, entityId, terms, plan: null, at: now, now, changes }, (row) => ({
     balance: suspendGrants(row, subscriptionId, suspendsAt),
     closed: [],
   }));
   await ctx.db.patch("subscriptions", held._id, { pastDueAt, suspendsAt });
+  return changes;
 }
 
 interface RowsToChange {
@@ -161,6 +172,7 @@ interface RowsToChange {
   plan: Plan | null;
   at: number;
   now: number;
+  changes: BalanceChange[];
 }
 
 /** What of the plan comes into one row. */
@@ -176,7 +188,7 @@ type RowChange = (row: Row, arriving: Arriving, isNow: boolean) => ReturnType<ty
 /** Changes each row that any of the terms grant or control: the owner's, and (of items per entity) each entity's. */
 async function changeRows(
   ctx: MutationCtx,
-  { customerId, entityId, terms, plan, at, now }: RowsToChange,
+  { customerId, entityId, terms, plan, at, now, changes }: RowsToChange,
   change: RowChange,
 ): Promise<void> {
   const plans = [...terms, ...(plan === null ? [] : [plan])];
@@ -189,7 +201,7 @@ async function changeRows(
     // What a plan of one entity's own gives to each entity, it gives to that one.
     const own =
       entityId === undefined ? arriving.filter((item) => item.entityFeatureId === undefined) : arriving;
-    const place = { customerId, featureId, at, now };
+    const place = { customerId, featureId, at, now, changes };
     await changeRow(ctx, { ...place, owner: entityId }, { items: own, isOwn: true, marks: {} }, change);
     for (const entity of entities) {
       const isGiven = (item: Item) => item.entityFeatureId === entity.featureId;
@@ -203,11 +215,14 @@ async function changeRows(
 /** A row that is not there is begun with whatever the change puts into it. */
 async function changeRow(
   ctx: MutationCtx,
-  place: { customerId: string; featureId: string; owner: string | undefined; at: number; now: number },
+  place: Pick<RowsToChange, "customerId" | "at" | "now" | "changes"> & {
+    featureId: string;
+    owner: string | undefined;
+  },
   arriving: Arriving,
   change: RowChange,
 ): Promise<void> {
-  const { customerId, featureId, owner, at, now } = place;
+  const { customerId, featureId, owner, at, now, changes } = place;
   const stored = await loadRow(ctx, customerId, featureId, owner);
   const { rows, closed } = advanceAll<Row>([stored ?? emptyBalance(featureId, owner, now)], now);
   for (const row of rows) {
@@ -215,6 +230,7 @@ async function changeRow(
     const { grants, controls } = changed.balance;
     if (stored === null && grants.length === 0 && controls === undefined) continue;
     await saveRows(ctx, customerId, [changed.balance], [...closed, ...changed.closed]);
+    changes.push(...changesOf([row], [changed.balance]));
   }
 }
 

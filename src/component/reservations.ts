@@ -3,9 +3,12 @@ import { v, type Infer } from "convex/values";
 import { crossingValidator, watchValidator, type Watch } from "../core/alerts.js";
 import { answer, decisionValidator, summarize } from "../core/answers.js";
 import { exact, nearest } from "../core/amounts.js";
+import { lastChangeAt } from "../core/balances.js";
+import { changesOf } from "../core/changes.js";
 import { askedFeature, draw, type Draw, type Outcome } from "../core/draws.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import { dated, joined } from "../core/holds.js";
+import type { ChargeCorrection, Hold } from "../core/ledgerEvents.js";
 import { internal } from "./_generated/api.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { internalMutation, mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
@@ -59,7 +62,7 @@ export const reserve = mutation({
     const now = Date.now();
     const open = await repeatsOfHolds(ctx, customerId, holds, now);
     const fresh = holds.filter((_, index) => open[index] === null);
-    const outcomes = new Map<AskedHold, Outcome>();
+    const outcomes = new Map<AskedHold, Drawn>();
     let crossed: ReturnType<WorkingRows["told"]> = {};
     if (fresh.length > 0) {
       const beginning = await beginningOf(ctx, customerId, fresh, provision, now);
@@ -71,8 +74,9 @@ export const reserve = mutation({
         const ask = working.scope(hold);
         const outcome = draw(working.rows, ask, "reject");
         if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
+        const before = working.rows;
         working.applyDraw(outcome, ask, watch);
-        outcomes.set(hold, outcome);
+        outcomes.set(hold, { ...outcome, ledger: working.ledger(before) });
       }
       crossed = working.told();
       if (beginning !== null) await storeBeginning(ctx, beginning);
@@ -88,14 +92,19 @@ export const reserve = mutation({
   },
 });
 
+/** What a hold has drawn, and what the ledger has to know of it. */
+interface Drawn extends Outcome {
+  ledger: ReturnType<WorkingRows["ledger"]>;
+}
+
 async function storeHold(
   ctx: MutationCtx,
   customerId: string,
   { ttlMs, units: value, reservationId = newId(), ...hold }: AskedHold,
-  { draws, unlimited }: Outcome,
+  { draws, unlimited, ledger }: Drawn,
   now: number,
 ) {
-  const reservation = { ...hold, customerId, reservationId, value, draws, expiresAt: now + ttlMs };
+  const reservation = { ...hold, customerId, reservationId, value, draws, ...ledger, expiresAt: now + ttlMs };
   await ctx.db.insert("reservations", { ...reservation, ...(unlimited && { unlimited }) });
   return { ...held(reservation), replayed: false };
 }
@@ -192,9 +201,12 @@ export const extend = mutation({
       const ask = working.scope({ ...reservation, units });
       const outcome = draw(working.rows, ask, "reject");
       if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
+      const before = working.rows;
       working.applyDraw(outcome, ask, watch);
       crossed = working.told();
       await working.save(ctx, customerId, false);
+      const { changes } = working.ledger(before);
+      more.holds = await heldWith(ctx, reservation, working, { draws: outcome.draws, changes });
       more.value = nearest(exact(reservation.value).plus(units));
       more.asked = reservation.asked ?? reservation.value;
       const later = dated(outcome.draws, now, startedAt, working.rows);
@@ -206,6 +218,44 @@ export const extend = mutation({
     return { kind: "held" as const, ...extended, isShortened: expiresAt < wanted, ...crossed };
   },
 });
+
+/** A reservation's draws, each time as they came. */
+export function holdsOf({
+  _creationTime: createdAt,
+  at,
+  changes,
+  draws,
+  holds,
+}: Doc<"reservations">): Hold[] {
+  const first = { createdAt, ...(at !== undefined && { at }), ...(changes && { changes }), draws };
+  return holds ?? [first];
+}
+
+/**
+ * Those draws, and more that come after all that has happened to the customer so far: an extension
+ * creates nothing that says when. What nothing lies between is one.
+ */
+async function heldWith(
+  ctx: QueryCtx,
+  reservation: Doc<"reservations">,
+  { rows, now }: WorkingRows,
+  { draws, changes }: Pick<Hold, "draws" | "changes">,
+): Promise<Hold[]> {
+  const latest = await ctx.db
+    .query("events")
+    .withIndex("by_customer", (q) => q.eq("customerId", reservation.customerId))
+    .order("desc")
+    .first();
+  const happened = latest?._creationTime ?? 0;
+  const earlier = holdsOf(reservation);
+  const last = earlier.at(-1);
+  const isApart = rows.some((row) => lastChangeAt(row, now) > (last?.at ?? last?.createdAt ?? 0));
+  if (last === undefined || happened > last.createdAt || isApart || last.changes || changes) {
+    const next = { createdAt: Math.max(happened, now), at: now, ...(changes && { changes }), draws };
+    return [...earlier, next];
+  }
+  return [...earlier.slice(0, -1), { ...last, draws: joined(last.draws, draws, now, rows) }];
+}
 
 const settledValidator = v.object({
   ...trackedValidator.fields,
@@ -266,14 +316,17 @@ export async function settle(
 ): Promise<Settled> {
   const { customerId, reservationId, entityId, value, properties } = reservation;
   const working = await WorkingRows.reload(ctx, customerId, reservation, now);
+  const before = working.rows;
   const scope = working.scope({ ...reservation, units: 0 });
   const difference = exact(units).minus(value);
   const { _creationTime: at } = reservation;
   let { draws, unlimited = false }: { draws: Draw[]; unlimited?: boolean } = reservation;
   let [uncovered, lapsed] = [0, 0];
+  let charged: ChargeCorrection[] = [];
   if (difference.lt(0)) {
     const less = nearest(difference.neg());
-    ({ kept: draws, lapsed } = await returnDraws(ctx, customerId, working, { draws, at }, less, scope));
+    const returned = await returnDraws(ctx, customerId, working, { draws, at }, less, scope);
+    ({ kept: draws, lapsed, charged } = returned);
   }
   draws = dated(draws, at, now, working.rows);
   if (difference.gt(0)) {
@@ -295,6 +348,9 @@ export async function settle(
     key: holdKey(reservationId),
     properties,
     held: value,
+    holds: holdsOf(reservation),
+    changes: changesOf(before, working.rows),
+    ...(charged.length > 0 && { charged }),
     ...(options.expired && { expired: true as const, pools: reservation.pools }),
     ...(late && { lateTotal: units }),
     ...(lapsed !== 0 && { lapsed }),
@@ -344,9 +400,11 @@ async function confirmLate(
   if (owed.lt(0)) throw closed(reservationId);
   const ask = { ...scope, units: nearest(owed) };
   const outcome = draw(working.rows, ask, "cap");
+  const before = working.rows;
   working.applyDraw(outcome, ask, watch);
   await working.save(ctx, customerId, false);
-  const late = await recordUse(ctx, use, outcome, summarize(working.rows, scope));
+  const recorded = { ...use, ...working.ledger(before) };
+  const late = await recordUse(ctx, recorded, outcome, summarize(working.rows, scope));
   return { ...asOne(event, late, confirmed), ...working.told() };
 }
 

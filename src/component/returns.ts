@@ -2,6 +2,7 @@
 import type { ClosedPeriod } from "../core/advance.js";
 import type { Draw } from "../core/draws.js";
 import { findGrant, type Grant } from "../core/balances.js";
+import type { ChargeCorrection } from "../core/ledgerEvents.js";
 import { grantOf } from "../core/plans.js";
 import { chargeOf, restore, type Charged, type Restored } from "../core/refunds.js";
 import type { Scope } from "../core/order.js";
@@ -22,7 +23,7 @@ export async function returnDraws(
   drawn: { draws: readonly Draw[]; at: number; entityIsGone?: boolean },
   units: number,
   scope: Scope,
-): Promise<Restored<Row, OpenCharge>> {
+): Promise<Returned> {
   const open = await openCharges(ctx, customerId, working, drawn);
   const restored = restore(working.rows, drawn.draws, drawn.at, units, scope, open, drawn.entityIsGone);
   working.apply(restored);
@@ -30,7 +31,17 @@ export async function returnDraws(
     if (charge.stored === undefined) working.correct(charge);
     else await correct(ctx, charge.stored, charge);
   }
-  return restored;
+  const charged = restored.charges.map(({ grantId, to, overage, amount }) => {
+    const was = open.find((charge) => charge.grantId === grantId && charge.to === to);
+    const before = { overage: was?.overage ?? 0, amount: was?.amount ?? 0 };
+    return { grantId, to, before, after: { overage, amount } };
+  });
+  return { ...restored, charged };
+}
+
+interface Returned extends Restored<Row, OpenCharge> {
+  /** What became of charges, as the event of it says. */
+  charged: ChargeCorrection[];
 }
 
 /** The charges, open still, of the periods that draws were made in. */

@@ -3,6 +3,7 @@ import { v } from "convex/values";
 import { balanceFields } from "../core/balances.js";
 import { planValidator } from "../core/terms.js";
 import { drawValidator } from "../core/draws.js";
+import { holdValidator, ledgerFields } from "../core/ledgerEvents.js";
 
 /** A flat scalar that an app attaches to an event. */
 export const propertyValidator = v.union(v.string(), v.number(), v.boolean(), v.null());
@@ -140,8 +141,8 @@ export default defineSchema({
     .index("by_owner", ["customerId", "featureId", "entityId"])
     .index("by_next_change", ["nextChangeAt"]),
 
-  /** Appended by whatever moves an amount, never changed. Read by lists, and by a repeated key. */
-  events: defineTable(eventFields)
+  /** Appended by whatever moves an amount, never changed. Read by lists, by a repeated key, and by audits. */
+  events: defineTable({ ...eventFields, ...ledgerFields })
     // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- listed by time, whatever the feature
     .index("by_customer", ["customerId"])
     .index("by_feature", ["customerId", "featureId"])
@@ -161,6 +162,10 @@ export default defineSchema({
     /** What was first asked for, if the hold was extended since. */
     asked: v.optional(v.number()),
     draws: v.array(drawValidator),
+    /** Beside its draws, as in `Hold`; if it was extended since, all of them, each time as they came. */
+    at: v.optional(v.number()),
+    changes: holdValidator.fields.changes,
+    holds: v.optional(v.array(holdValidator)),
     unlimited: v.optional(v.literal(true)),
     /** Units used so far, as last reported: what is charged if nobody settles. */
     reported: v.optional(v.number()),

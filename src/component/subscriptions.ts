@@ -1,5 +1,6 @@
 import { v, type Infer } from "convex/values";
 import { planValidator, type Plan } from "../core/terms.js";
+import type { BalanceChange } from "../core/changes.js";
 import { shown, tallyError } from "../core/errors.js";
 import { addMonths } from "../core/periods.js";
 import { buysLess, grantOf, isUpgrade, periodEnd } from "../core/plans.js";
@@ -10,7 +11,8 @@ import { pageArgs, pageOf } from "./cursors.js";
 import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
-import { resume as resumeSubscription, transition, type Incoming } from "./planChanges.js";
+import { countHeld, resume as resumeSubscription, transition, type Incoming } from "./planChanges.js";
+import { recordPlan } from "./planEvents.js";
 import { termsOf } from "./planVersions.js";
 import { assertEntity, MAX_ENTITIES } from "./rows.js";
 import { subscriptionFields } from "./schema.js";
@@ -148,13 +150,16 @@ export const attach = mutation({
     if (isTopUp(plan)) refuseTerms(args);
     const customer = await openCustomer(ctx, args);
     const ids = new IdSource(customer.lastNumber);
-    const begun = isTopUp(plan) ? await addTopUp(ctx, args, ids, now) : await subscribe(ctx, args, ids, now);
+    const noted: Noted = { ids, changes: [], now };
+    const begun = isTopUp(plan) ? await addTopUp(ctx, args, noted) : await subscribe(ctx, args, noted);
     const { subscriptionId, startsAt } = begun;
-    await recordChange(ctx, customer, { ...args, planId: plan.id }, ids, {
+    await recordChange(ctx, customer, { ...args, planId: plan.id }, noted, {
       ...asked,
       ...(subscriptionId !== null && { subscriptionId }),
       startsAt,
     });
+    if (subscriptionId !== null && startsAt <= now && args.entityId === undefined)
+      await countHeld(ctx, args.customerId, plan, now);
     return { ...begun, replayed: false };
   },
 });
@@ -219,32 +224,37 @@ interface Changed {
   actor?: string;
 }
 
+/** What a change gives out and does, for the event that says why. */
+interface Noted {
+  ids: IdSource;
+  changes: BalanceChange[];
+  now: number;
+}
+
 /** Appends the event of a change, and keeps the numbers that it has given. */
 async function recordChange(
   ctx: MutationCtx,
   customer: Doc<"customers">,
-  { customerId, entityId, planId, idempotencyKey: key, reason, actor }: Changed,
-  ids: IdSource,
+  args: Changed,
+  { ids, changes }: Noted,
   properties: NonNullable<Doc<"events">["properties"]>,
   isChange = ids.last > customer.lastNumber,
 ): Promise<void> {
   if (ids.last > customer.lastNumber) {
     await ctx.db.patch("customers", customer._id, { lastNumber: ids.last });
   }
-  if (!isChange && key === undefined) return;
-  const change = { customerId, entityId, planId, value: 0, draws: [], properties };
-  await ctx.db.insert("events", { ...change, kind: "plan", key, reason, actor });
+  if (isChange || args.idempotencyKey !== undefined) await recordPlan(ctx, { ...args, properties }, changes);
 }
 
 async function addTopUp(
   ctx: MutationCtx,
   { customerId, entityId, plan, quantities }: AttachArgs,
-  ids: IdSource,
-  now: number,
+  { ids, changes, now }: Noted,
 ) {
   for (const item of plan.items) {
     const start = { source: plan.id, now, anchor: now, quantities, nextGrantId: () => ids.next("g") };
-    await addToRow(ctx, customerId, item.featureId, entityId, grantOf(plan, item, start));
+    const added = await addToRow(ctx, customerId, item.featureId, entityId, grantOf(plan, item, start));
+    changes.push(...added.changes);
   }
   return { subscriptionId: null, startsAt: now };
 }
@@ -307,7 +317,8 @@ function endOfPeriod({ anchor, trialEndsAt }: Subscription, terms: Plan, now: nu
   return Math.min(end, trialEndsAt ?? Infinity);
 }
 
-async function subscribe(ctx: MutationCtx, args: AttachArgs, ids: IdSource, now: number) {
+async function subscribe(ctx: MutationCtx, args: AttachArgs, noted: Noted) {
+  const { ids, changes, now } = noted;
   const { customerId, entityId, plan, version, quantities, trial } = args;
   const change = await changeTo(ctx, args, now);
   if (
@@ -338,11 +349,12 @@ async function subscribe(ctx: MutationCtx, args: AttachArgs, ids: IdSource, now:
       now,
       keepsUsage: !change.startsAfresh,
       keepsBalance: args.carryOverBalances === true,
+      changes,
     },
     ids,
   );
   if (trialEndsAt !== undefined && subscriptionId !== null) {
-    await scheduleSuccessor(ctx, args, subscriptionId, trialEndsAt, ids, now);
+    await scheduleSuccessor(ctx, args, subscriptionId, trialEndsAt, noted);
   }
   return { subscriptionId, startsAt: change.at };
 }
@@ -398,8 +410,7 @@ async function scheduleSuccessor(
   { customerId, entityId, successor }: Pick<AttachArgs, "customerId" | "entityId" | "successor">,
   subscriptionId: string,
   at: number,
-  ids: IdSource,
-  now: number,
+  { ids, changes, now }: Noted,
 ): Promise<void> {
   if (successor === undefined) return;
   const open = await openSubscriptions(ctx, customerId, now);
@@ -415,6 +426,7 @@ async function scheduleSuccessor(
       now,
       keepsUsage: true,
       keepsBalance: false,
+      changes,
     },
     ids,
   );
@@ -468,7 +480,7 @@ export const cancel = mutation({
     const customer = await getCustomer(ctx, customerId);
     const canceled = await activeSubscription(ctx, args, now, (held) => !isToEnd(held));
     const at = when === "now" ? now : endOfPeriod(canceled, await termsOf(ctx, canceled), now);
-    const ids = new IdSource(customer.lastNumber);
+    const noted: Noted = { ids: new IdSource(customer.lastNumber), changes: [], now };
     const successor = canceled.addOn || args.successor?.plan.id === planId ? undefined : args.successor;
     await transition(
       ctx,
@@ -482,10 +494,13 @@ export const cancel = mutation({
         now,
         keepsUsage: true,
         keepsBalance: false,
+        changes: noted.changes,
       },
-      ids,
+      noted.ids,
     );
-    await recordChange(ctx, customer, args, ids, { ...asked, endsAt: at }, true);
+    await recordChange(ctx, customer, args, noted, { ...asked, endsAt: at }, true);
+    if (successor !== undefined && at <= now && entityId === undefined)
+      await countHeld(ctx, customerId, successor.plan, now);
     return { endsAt: at, replayed: false };
   },
 });
@@ -503,13 +518,13 @@ export const resume = mutation({
     const resuming = await activeSubscription(ctx, args, now, isToEnd);
     const { subscriptionId, trialEndsAt } = resuming;
     const resumed = isToEnd(resuming);
-    const ids = new IdSource(customer.lastNumber);
+    const noted: Noted = { ids: new IdSource(customer.lastNumber), changes: [], now };
     if (resumed) {
-      await resumeSubscription(ctx, { resuming, dropping: await scheduledAfter(ctx, resuming, now), now });
-      if (trialEndsAt !== undefined)
-        await scheduleSuccessor(ctx, args, subscriptionId, trialEndsAt, ids, now);
+      const dropping = await scheduledAfter(ctx, resuming, now);
+      noted.changes.push(...(await resumeSubscription(ctx, { resuming, dropping, now })));
+      if (trialEndsAt !== undefined) await scheduleSuccessor(ctx, args, subscriptionId, trialEndsAt, noted);
     }
-    await recordChange(ctx, customer, args, ids, { ...asked, resumed }, resumed);
+    await recordChange(ctx, customer, args, noted, { ...asked, resumed }, resumed);
     return { resumed, replayed: false };
   },
 });

@@ -116,8 +116,10 @@ export async function trackHandler(
     if (policy === "reject" && outcome.uncovered > 0) {
       return { kind: "refused" as const, decision: answer(working.rows, ask) };
     }
+    const before = working.rows;
     working.applyDraw(outcome, ask, watch);
-    outcomes.push({ request, outcome, decision: answer(working.rows, ask) });
+    const ledger = working.ledger(before);
+    outcomes.push({ request, outcome, decision: answer(working.rows, ask), ledger });
   }
   if (beginning !== null) await storeBeginning(ctx, beginning);
   await working.save(ctx, customerId, beginning !== null);
@@ -137,6 +139,7 @@ interface Applied {
   outcome: Outcome<Row>;
   /** A check right afterwards. */
   decision: Decision;
+  ledger: ReturnType<WorkingRows["ledger"]>;
 }
 
 const applied = (results: Tracked[], told: { crossings?: Crossing[] } = {}) => ({
@@ -184,11 +187,11 @@ function assertOneCall(requests: readonly Request[], repeats: readonly unknown[]
 async function recordRequest(
   ctx: MutationCtx,
   customerId: string,
-  { request, outcome, decision }: Applied,
+  { request, outcome, decision, ledger }: Applied,
 ): Promise<Tracked> {
   const { entityId, units, idempotencyKey, properties } = request;
   const { featureId } = decision;
-  const use = { customerId, featureId, entityId, value: units, key: idempotencyKey, properties };
+  const use = { customerId, featureId, entityId, value: units, key: idempotencyKey, properties, ...ledger };
   return await recordUse(ctx, use, outcome, summaryOf(decision));
 }
 

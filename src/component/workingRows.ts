@@ -2,7 +2,8 @@
 import { v, type Infer } from "convex/values";
 import { advanceAll, type ClosedPeriod } from "../core/advance.js";
 import { crossings, type Crossing, type Watch } from "../core/alerts.js";
-import { hasMoved } from "../core/balances.js";
+import { hasMoved, isNearBoundary } from "../core/balances.js";
+import { changesOf, haveTurned, type BalanceChange } from "../core/changes.js";
 import type { Ask, Draw } from "../core/draws.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 import { hasBudget } from "./budget.js";
@@ -100,6 +101,15 @@ export class WorkingRows {
   applyDraw(outcome: { rows: Row[] }, ask: Ask, watch: Watch | undefined): void {
     if (watch !== undefined) this.crossed.push(...crossings(this.rows, outcome.rows, ask, watch));
     this.apply(outcome);
+  }
+
+  /**
+   * What the ledger has to know of a draw that has made these rows of `before`, beside the draw: nothing,
+   * mostly. Where limits have followed the plan's periods, all that it did.
+   */
+  ledger(before: readonly Row[]): { at?: number; changes?: BalanceChange[] } {
+    if (haveTurned(before, this.rows)) return { changes: changesOf(before, this.rows) };
+    return this.rows.some((row) => isNearBoundary(row, this.now)) ? { at: this.now } : {};
   }
 
   /** What the draws have crossed, as an answer carries it. */

@@ -1,4 +1,5 @@
 /** What time alone does to a balance: starts, resets, rollovers and expiries, each at its instant. */
+import { v, type Infer } from "convex/values";
 import { atLeastZero, exact, nearest, smaller, total, ZERO, type Decimal } from "./amounts.js";
 import { MAX_AMOUNT } from "./arguments.js";
 import {
@@ -17,20 +18,21 @@ import { priceOfUsage } from "./prices.js";
 import { lastBoundary, monthsAfter, nextBoundary } from "./periods.js";
 
 /** A period of a usage-based grant that is over, with what it owes: the basis of one charge. */
-export interface ClosedPeriod {
-  grantId: string;
-  source: string;
-  planId?: string;
-  featureId: string;
-  entityId?: string;
-  from: number;
+export const closedPeriodValidator = v.object({
+  grantId: v.string(),
+  source: v.string(),
+  planId: v.optional(v.string()),
+  featureId: v.string(),
+  entityId: v.optional(v.string()),
+  from: v.number(),
   /** No two periods of a grant end at the same instant: by grant and end, a charge is one. */
-  to: number;
+  to: v.number(),
   /** Units beyond `granted`. */
-  overage: number;
+  overage: v.number(),
   /** What they cost, in whole currency units. */
-  amount: number;
-}
+  amount: v.number(),
+});
+export type ClosedPeriod = Infer<typeof closedPeriodValidator>;
 
 /**
  * The balance as of `now` (or of the last instant it was written at, if that is later), with the

@@ -5,7 +5,7 @@
 import { v, type Infer, type ObjectType } from "convex/values";
 import { atLeastZero, exact, ZERO, type Decimal } from "./amounts.js";
 import { controlsValidator, spendLimitValidator } from "./controlTerms.js";
-import { intervalValidator } from "./periods.js";
+import { intervalValidator, lastBoundary } from "./periods.js";
 import { usagePriceValidator } from "./prices.js";
 
 const recurrenceFields = {
@@ -165,6 +165,29 @@ export function nextTurnAt({ grants, controls, advancedAt }: Balance): number {
     ]),
   ];
   return Math.min(...instants.filter((instant) => instant !== undefined), Infinity);
+}
+
+/** Longer than any transaction takes from its begin to its end. */
+export const NEAR_MS = 60_000;
+
+/**
+ * Whether `now` is so near a boundary of a balance (that is advanced to it) that the time at which an
+ * event is created, which is another clock's, may lie on the other side.
+ */
+export function isNearBoundary(balance: Balance, now: number): boolean {
+  const next = nextChangeAt(balance) ?? Infinity;
+  return next - now < NEAR_MS || now - lastChangeAt(balance, now) < NEAR_MS;
+}
+
+/** The last instant at which time alone changed a balance that is advanced to `now`; what is gone does not count. */
+export function lastChangeAt({ grants, limits = [], controls }: Balance, now: number): number {
+  const instants = grants.flatMap(({ createdAt, startsAt, suspendedAt, reset }) => {
+    const resetAt = reset === undefined ? undefined : lastBoundary(reset, now);
+    return [resetAt, startsAt, suspendedAt].filter((at = 0) => at > createdAt);
+  });
+  instants.push(...(controls?.plans ?? []).map(({ startsAt }) => startsAt));
+  instants.push(...limits.map((limit) => lastBoundary(limit, now)));
+  return Math.max(...instants.filter((at) => at !== undefined && at <= now).map(Number), -Infinity);
 }
 
 export function emptyBalance(featureId: string, entityId: string | undefined, now: number): Balance {

@@ -42,7 +42,7 @@ function haveEqualTerms(a: Grant, b: Grant): boolean {
 }
 
 /** JSON with its keys in order, so that equal values have equal texts. */
-function sorted(value: unknown): string {
+export function sorted(value: unknown): string | undefined {
   return JSON.stringify(value, (_key, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))

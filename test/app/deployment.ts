@@ -1,4 +1,6 @@
 import { convexTest } from "convex-test";
+import { afterEach, expect } from "vitest";
+import { components } from "../../convex/_generated/api.js";
 import { register } from "../../src/test.js";
 import schema from "../../convex/schema.js";
 
@@ -8,8 +10,20 @@ const modules = import.meta.glob("../../convex/**/*.ts");
 export function deployment() {
   const t = convexTest({ schema, modules, transactionLimits: true });
   register(t);
+  deployments.add(t);
   return t;
 }
+
+const deployments = new Set<Deployment>();
+
+/** Whatever a test has done to its customers, their events prove it. */
+afterEach(async () => {
+  for (const t of deployments) {
+    deployments.delete(t);
+    const { page } = await t.action((ctx) => ctx.runAction(components.tally.audits.list, { limit: 200 }));
+    expect(page).toEqual([]);
+  }
+});
 
 export type Deployment = ReturnType<typeof deployment>;
 

@@ -331,7 +331,10 @@ describe("one part of a customer", () => {
         await crowd.for(ctx, { customerId, entityId }).track({ featureId: "tokens", value });
     });
     const events = await t.withIdentity({ subject: "ada" }).query(exported.events, {});
-    expect(events?.page.map(({ value }) => value)).toEqual([1]);
+    expect(events?.page.map(({ kind, value }) => [kind, value])).toEqual([
+      ["usage", 1],
+      ["plan", 0],
+    ]);
   });
 
   test("sees its own plan beside the customer's, and another does not", async () => {

@@ -11,7 +11,7 @@ import {
   type TableNamesInDataModel,
   type WithoutSystemFields,
 } from "convex/server";
-import { v } from "convex/values";
+import { v, type GenericId, type Value } from "convex/values";
 import type { DataModel, Doc } from "../../src/component/_generated/dataModel.js";
 import component from "../../src/test.js";
 
@@ -32,6 +32,12 @@ const inspection = {
     handler: async (ctx) => {
       const stored = tables.map(async (table) => [table, await ctx.db.query(table).collect()] as const);
       return Object.fromEntries(await Promise.all(stored));
+    },
+  }),
+  alter: mutationGeneric({
+    handler: async (ctx, { id, fields }: { id: GenericId<Table>; fields: Record<string, Value> | null }) => {
+      if (fields === null) await ctx.db.delete(id);
+      else await ctx.db.patch(id, fields);
     },
   }),
   addSubscriptions: mutationGeneric({
@@ -60,6 +66,12 @@ const { tally } = componentsGeneric() as unknown as {
   tally: {
     inspection: {
       all: FunctionReference<"query", "internal", Record<string, never>, Stored>;
+      alter: FunctionReference<
+        "mutation",
+        "internal",
+        { id: string; fields: Record<string, Value> | null },
+        null
+      >;
       addSubscriptions: FunctionReference<"mutation", "internal", { subscriptions: Subscription[] }, null>;
       setEntityCount: FunctionReference<
         "mutation",
@@ -95,6 +107,15 @@ export async function stored<Model extends GenericDataModel>(
   t: TestConvexForDataModel<Model>,
 ): Promise<Stored> {
   return await t.query(tally.inspection.all, {});
+}
+
+/** Changes fields of a document behind the component's back, or (null) deletes it. */
+export async function alter<Model extends GenericDataModel>(
+  t: TestConvexForDataModel<Model>,
+  { _id: id }: { _id: string },
+  fields: Record<string, Value> | null,
+): Promise<void> {
+  await t.mutation(tally.inspection.alter, { id, fields });
 }
 
 /** What the component's cron runs. */

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type * as audits from "../audits.js";
 import type * as balances from "../balances.js";
 import type * as budget from "../budget.js";
 import type * as charges from "../charges.js";
@@ -22,6 +23,7 @@ import type * as grants from "../grants.js";
 import type * as ids from "../ids.js";
 import type * as pastDue from "../pastDue.js";
 import type * as planChanges from "../planChanges.js";
+import type * as planEvents from "../planEvents.js";
 import type * as planVersions from "../planVersions.js";
 import type * as refunds from "../refunds.js";
 import type * as removal from "../removal.js";
@@ -44,6 +46,7 @@ import type {
 import { anyApi, componentsGeneric } from "convex/server";
 
 const fullApi: ApiFromModules<{
+  audits: typeof audits;
   balances: typeof balances;
   budget: typeof budget;
   charges: typeof charges;
@@ -58,6 +61,7 @@ const fullApi: ApiFromModules<{
   ids: typeof ids;
   pastDue: typeof pastDue;
   planChanges: typeof planChanges;
+  planEvents: typeof planEvents;
   planVersions: typeof planVersions;
   refunds: typeof refunds;
   removal: typeof removal;

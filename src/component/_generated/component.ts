@@ -23,6 +23,234 @@ import type { FunctionReference } from "convex/server";
  */
 export type ComponentApi<Name extends string | undefined = string | undefined> =
   {
+    audits: {
+      list: FunctionReference<
+        "action",
+        "internal",
+        { cursor?: string | null; limit?: number },
+        {
+          audited: number;
+          cursor: string | null;
+          page: Array<{
+            charges: Array<{
+              actual: number | null;
+              drift: number;
+              entityId?: string;
+              expected: number | null;
+              featureId: string;
+              grantId: string;
+              to: number;
+            }>;
+            checked: {
+              balances: number;
+              charges: number;
+              events: number;
+              reservations: number;
+            };
+            customerId: string;
+            events: Array<{ eventId: string; problem: string }>;
+            grants: Array<{
+              actual: { granted: number; used: number } | null;
+              drift: number;
+              entityId?: string;
+              expected: { granted: number; used: number } | null;
+              featureId: string;
+              grantId: string;
+              terms: boolean;
+            }>;
+            limits: Array<{
+              actual: number | null;
+              drift: number;
+              entityId?: string;
+              expected: number | null;
+              featureId: string;
+              interval?: string;
+              terms: boolean;
+            }>;
+            ok: boolean;
+          }>;
+        },
+        Name
+      >;
+      repair: FunctionReference<
+        "mutation",
+        "internal",
+        { actor?: string; customerId: string; reason?: string },
+        {
+          charges: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            grantId: string;
+            to: number;
+          }>;
+          checked: {
+            balances: number;
+            charges: number;
+            events: number;
+            reservations: number;
+          };
+          customerId: string;
+          eventIds: Array<string>;
+          events: Array<{ eventId: string; problem: string }>;
+          grants: Array<{
+            actual: { granted: number; used: number } | null;
+            drift: number;
+            entityId?: string;
+            expected: { granted: number; used: number } | null;
+            featureId: string;
+            grantId: string;
+            terms: boolean;
+          }>;
+          limits: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            interval?: string;
+            terms: boolean;
+          }>;
+          ok: boolean;
+        },
+        Name
+      >;
+      repairPaged: FunctionReference<
+        "action",
+        "internal",
+        { actor?: string; customerId: string; reason?: string },
+        {
+          charges: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            grantId: string;
+            to: number;
+          }>;
+          checked: {
+            balances: number;
+            charges: number;
+            events: number;
+            reservations: number;
+          };
+          customerId: string;
+          eventIds: Array<string>;
+          events: Array<{ eventId: string; problem: string }>;
+          grants: Array<{
+            actual: { granted: number; used: number } | null;
+            drift: number;
+            entityId?: string;
+            expected: { granted: number; used: number } | null;
+            featureId: string;
+            grantId: string;
+            terms: boolean;
+          }>;
+          limits: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            interval?: string;
+            terms: boolean;
+          }>;
+          ok: boolean;
+        },
+        Name
+      >;
+      run: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string },
+        {
+          charges: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            grantId: string;
+            to: number;
+          }>;
+          checked: {
+            balances: number;
+            charges: number;
+            events: number;
+            reservations: number;
+          };
+          customerId: string;
+          events: Array<{ eventId: string; problem: string }>;
+          grants: Array<{
+            actual: { granted: number; used: number } | null;
+            drift: number;
+            entityId?: string;
+            expected: { granted: number; used: number } | null;
+            featureId: string;
+            grantId: string;
+            terms: boolean;
+          }>;
+          limits: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            interval?: string;
+            terms: boolean;
+          }>;
+          ok: boolean;
+        },
+        Name
+      >;
+      runPaged: FunctionReference<
+        "action",
+        "internal",
+        { customerId: string },
+        {
+          charges: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            grantId: string;
+            to: number;
+          }>;
+          checked: {
+            balances: number;
+            charges: number;
+            events: number;
+            reservations: number;
+          };
+          customerId: string;
+          events: Array<{ eventId: string; problem: string }>;
+          grants: Array<{
+            actual: { granted: number; used: number } | null;
+            drift: number;
+            entityId?: string;
+            expected: { granted: number; used: number } | null;
+            featureId: string;
+            grantId: string;
+            terms: boolean;
+          }>;
+          limits: Array<{
+            actual: number | null;
+            drift: number;
+            entityId?: string;
+            expected: number | null;
+            featureId: string;
+            interval?: string;
+            terms: boolean;
+          }>;
+          ok: boolean;
+        },
+        Name
+      >;
+    };
     balances: {
       list: FunctionReference<
         "query",
