@@ -1,7 +1,6 @@
 /** Giving back what a use took, to the very grants that paid, at most once in sum. */
 import { v, type Infer } from "convex/values";
 import { exact, nearest, total } from "../core/amounts.js";
-import { changesOf } from "../core/changes.js";
 import { assertAmount } from "../core/arguments.js";
 import { summarize } from "../core/answers.js";
 import { shown, tallyError } from "../core/errors.js";
@@ -126,7 +125,6 @@ async function giveBack(ctx: MutationCtx, event: Doc<"events">, refund: Refund):
   const scope = working.scope({ pools, entityId, units: 0 });
   const entityIsGone = entityId !== undefined && !(await hasStayed(ctx, customerId, entityId, at));
   const drawn = { draws, at, entityIsGone };
-  const before = working.rows;
   const restored = await returnDraws(ctx, customerId, working, drawn, returning, scope);
   await working.save(ctx, customerId, false);
   const use = {
@@ -136,7 +134,7 @@ async function giveBack(ctx: MutationCtx, event: Doc<"events">, refund: Refund):
     value: nearest(exact(returning).neg()),
     key,
     refundOf: event._id,
-    changes: changesOf(before, working.rows),
+    changes: working.changes(),
     ...(restored.charged.length > 0 && { charged: restored.charged }),
     reason,
     actor,

@@ -4,7 +4,6 @@ import { crossingValidator, watchValidator, type Watch } from "../core/alerts.js
 import { answer, decisionValidator, summarize } from "../core/answers.js";
 import { exact, nearest } from "../core/amounts.js";
 import { lastChangeAt } from "../core/balances.js";
-import { changesOf } from "../core/changes.js";
 import { askedFeature, draw, type Draw, type Outcome } from "../core/draws.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import { dated, joined } from "../core/holds.js";
@@ -74,9 +73,8 @@ export const reserve = mutation({
         const ask = working.scope(hold);
         const outcome = draw(working.rows, ask, "reject");
         if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
-        const before = working.rows;
         working.applyDraw(outcome, ask, watch);
-        outcomes.set(hold, { ...outcome, ledger: working.ledger(before) });
+        outcomes.set(hold, { ...outcome, ledger: working.ledger(beginning !== null) });
       }
       crossed = working.told();
       if (beginning !== null) await storeBeginning(ctx, beginning);
@@ -201,11 +199,10 @@ export const extend = mutation({
       const ask = working.scope({ ...reservation, units });
       const outcome = draw(working.rows, ask, "reject");
       if (outcome.uncovered > 0) return { kind: "refused" as const, decision: answer(working.rows, ask) };
-      const before = working.rows;
       working.applyDraw(outcome, ask, watch);
       crossed = working.told();
       await working.save(ctx, customerId, false);
-      const { changes } = working.ledger(before);
+      const { changes } = working.ledger();
       more.holds = await heldWith(ctx, reservation, working, { draws: outcome.draws, changes });
       more.value = nearest(exact(reservation.value).plus(units));
       more.asked = reservation.asked ?? reservation.value;
@@ -316,7 +313,6 @@ export async function settle(
 ): Promise<Settled> {
   const { customerId, reservationId, entityId, value, properties } = reservation;
   const working = await WorkingRows.reload(ctx, customerId, reservation, now);
-  const before = working.rows;
   const scope = working.scope({ ...reservation, units: 0 });
   const difference = exact(units).minus(value);
   const { _creationTime: at } = reservation;
@@ -349,7 +345,7 @@ export async function settle(
     properties,
     held: value,
     holds: holdsOf(reservation),
-    changes: changesOf(before, working.rows),
+    changes: working.changes(),
     ...(charged.length > 0 && { charged }),
     ...(options.expired && { expired: true as const, pools: reservation.pools }),
     ...(late && { lateTotal: units }),
@@ -400,10 +396,9 @@ async function confirmLate(
   if (owed.lt(0)) throw closed(reservationId);
   const ask = { ...scope, units: nearest(owed) };
   const outcome = draw(working.rows, ask, "cap");
-  const before = working.rows;
   working.applyDraw(outcome, ask, watch);
   await working.save(ctx, customerId, false);
-  const recorded = { ...use, ...working.ledger(before) };
+  const recorded = { ...use, ...working.ledger() };
   const late = await recordUse(ctx, recorded, outcome, summarize(working.rows, scope));
   return { ...asOne(event, late, confirmed), ...working.told() };
 }

@@ -27,10 +27,9 @@ export async function takeSeat(
   const outcome = drawSeat(working.rows, one, onInsufficient);
   if (outcome === null) return { seat: null, crossings: [] };
   if (outcome.uncovered > 0) throw usageExceeded(answer(working.rows, one));
-  const before = working.rows;
   working.applyDraw(outcome, one, watch);
   await working.save(ctx, customerId, false);
-  const use = { customerId, featureId, value: 1, key: seatKey(entity), ...working.ledger(before) };
+  const use = { customerId, featureId, value: 1, key: seatKey(entity), ...working.ledger() };
   const seat = await recordUse(ctx, use, outcome, summarize(working.rows, ask));
   return { seat, crossings: working.told().crossings ?? [] };
 }
@@ -53,10 +52,9 @@ export async function freeSeat(
   const isCounted = uncountedSeats(working.rows, ask, entityCount(customer, featureId)) === 0;
   const outcome = draw(working.rows, { ...ask, units: -1 }, "cap");
   if (!isCounted || outcome.uncovered !== 0) return;
-  const before = working.rows;
   working.apply(outcome);
   await working.save(ctx, customerId, false);
-  const use = { customerId, featureId, value: -1, ...provenance, ...working.ledger(before) };
+  const use = { customerId, featureId, value: -1, ...provenance, ...working.ledger() };
   await recordUse(ctx, use, outcome, summarize(working.rows, ask));
 }
 
@@ -78,10 +76,9 @@ export async function countEntities(
   const units = uncountedSeats(working.rows, ask, entities);
   if (units === 0) return [];
   const outcome = draw(working.rows, { ...ask, units }, "overflow");
-  const before = working.rows;
   working.applyDraw(outcome, { ...ask, units }, watch);
   await working.save(ctx, customerId, false);
-  const use = { customerId, featureId, value: units, ...working.ledger(before) };
+  const use = { customerId, featureId, value: units, ...working.ledger() };
   await recordUse(ctx, use, outcome, summarize(working.rows, ask));
   return working.told().crossings ?? [];
 }

@@ -116,9 +116,8 @@ export async function trackHandler(
     if (policy === "reject" && outcome.uncovered > 0) {
       return { kind: "refused" as const, decision: answer(working.rows, ask) };
     }
-    const before = working.rows;
     working.applyDraw(outcome, ask, watch);
-    const ledger = working.ledger(before);
+    const ledger = working.ledger(beginning !== null);
     outcomes.push({ request, outcome, decision: answer(working.rows, ask), ledger });
   }
   if (beginning !== null) await storeBeginning(ctx, beginning);

@@ -31,6 +31,8 @@ export class WorkingRows {
   closed: readonly ClosedPeriod[];
   private readonly changed = new Set<string>();
   private readonly crossed: Crossing[] = [];
+  /** The rows as events tell of them so far. */
+  private recorded: readonly Row[];
 
   constructor(
     /** As they were before time passed. */
@@ -39,6 +41,7 @@ export class WorkingRows {
   ) {
     const advanced = advanceAll(stored, at);
     this.rows = advanced.rows;
+    this.recorded = advanced.rows;
     this.now = advanced.now;
     this.closed = advanced.closed;
   }
@@ -104,12 +107,30 @@ export class WorkingRows {
   }
 
   /**
-   * What the ledger has to know of a draw that has made these rows of `before`, beside the draw: nothing,
-   * mostly. Where limits have followed the plan's periods, all that it did.
+   * What the ledger has to know of the last draw, beside the draw: nothing, mostly. Where limits have
+   * followed the plan's periods, all that it did. `all` rows will be stored, or those that have moved.
    */
-  ledger(before: readonly Row[]): { at?: number; changes?: BalanceChange[] } {
-    if (haveTurned(before, this.rows)) return { changes: changesOf(before, this.rows) };
+  ledger(all = false): { at?: number; changes?: BalanceChange[] } {
+    const [before, after] = [this.recorded, this.rows].map((rows) => this.storable(rows, all));
+    const hasTurned = haveTurned(before ?? [], after ?? []);
+    const changes = this.changes(all);
+    if (hasTurned) return { changes };
     return this.rows.some((row) => isNearBoundary(row, this.now)) ? { at: this.now } : {};
+  }
+
+  /** What was done to the rows that will be stored, since this was last asked. */
+  changes(all = false): BalanceChange[] {
+    const after = this.storable(this.rows, all);
+    const changes = changesOf(this.storable(this.recorded, all), after);
+    this.recorded = this.recorded.map((row, index) => {
+      const now = this.rows[index];
+      return now !== undefined && after.includes(now) ? now : row;
+    });
+    return changes;
+  }
+
+  private storable(rows: readonly Row[], all: boolean): Row[] {
+    return rows.filter((row) => all || this.changed.has(rowKey(row)));
   }
 
   /** What the draws have crossed, as an answer carries it. */
@@ -133,7 +154,7 @@ export class WorkingRows {
 
   /** Stores the rows that have moved; a row that only time has changed is left to its next use. */
   async save(ctx: MutationCtx, customerId: string, all: boolean): Promise<void> {
-    const changed = all ? this.rows : this.rows.filter((row) => this.changed.has(rowKey(row)));
+    const changed = this.storable(this.rows, all);
     const closed = this.closed.filter((period) => changed.some((row) => rowKey(row) === rowKey(period)));
     await saveRows(ctx, customerId, changed, closed);
   }

@@ -61,13 +61,14 @@ beforeEach(async () => {
 });
 
 describe("creating an entity", () => {
-  test("writes it, its seat with an event, its balances and its customer, and nothing else", async () => {
+  test("writes it, its seat and its balances with an event each, and its customer, and nothing else", async () => {
     const { writes } = await footprint(create("cy"));
     expect(writes.map(({ table }) => table)).toEqual([
       "entities",
       "balances",
       "events",
       "balances",
+      "events",
       "customers",
     ]);
     expect(writes[1]).toMatchObject({ before: { featureId: "seats" } });

@@ -663,8 +663,8 @@ const storing = [
     [
       [
         "free-switch reset: a plan counts the entities that are there",
-        "if (at <= now && entityId === undefined) await countHeld",
-        "if (at < 0) await countHeld",
+        "if (held.length === 0) return;",
+        "if (held.length >= 0) return;",
       ],
     ],
   ),
