@@ -53,6 +53,8 @@ export const grantValidator = v.object({
   addOn: v.optional(v.literal(true)),
   /** Paid for in advance, in a quantity. */
   prepaid: v.optional(v.literal(true)),
+  /** Bought once: the customer's, whatever plan he has. */
+  bought: v.optional(v.literal(true)),
   /** An item of the customer's plan that each entity gets for itself; calls without an entity may draw it. */
   perEntity: v.optional(v.literal(true)),
   /** Usage-based: may go beyond `granted`, by at most `max`; what goes beyond is charged at the period's end. */

@@ -1,7 +1,7 @@
 /** What a customer gets with a plan, and what becomes of it when the plan changes. */
 import { closePeriod, handOver, settleDebt, uncharged, type ClosedPeriod } from "./advance.js";
 import { atLeastZero, exact, nearest, stored, total, ZERO } from "./amounts.js";
-import { copyOf, emptyBalance, isCurrent, left, over, type Balance, type Grant } from "./balances.js";
+import { copyOf, emptyBalance, isCurrent, left, over, rebase, type Balance, type Grant } from "./balances.js";
 import type { Item, Plan } from "./terms.js";
 import { anchorLimits, changePlanControls } from "./controls.js";
 import type { HeldControl } from "./controlTerms.js";
@@ -45,6 +45,7 @@ export function grantOf(plan: Plan, item: Item, start: Start): Grant {
     }),
     ...(plan.addOn && { addOn: true }),
     ...(item.price?.billingMethod === "prepaid" && { prepaid: true }),
+    ...(isSoldOnce(item) && { bought: true }),
     ...(item.price?.billingMethod === "usage_based" && { overage: overageOf(item.price) }),
     ...(item.rollover && { rollover: item.rollover }),
     ...(item.carryOverage && { carry: true }),
@@ -117,9 +118,9 @@ export function isUpgrade(plan: Plan, replaced: readonly Plan[]): boolean {
 
 /** Whether `to` buys fewer units in advance for each period than `from` does, and of nothing more: as Autumn's, that can wait. */
 export function buysLess(from: Bought, to: Bought): boolean {
-  const sold = to.plan.items.filter(({ price, reset }) => price?.billingMethod === "prepaid" && reset);
-  const changes = sold.map((item) => {
-    const before = from.plan.items.find(({ featureId, reset }) => featureId === item.featureId && reset);
+  const isSold = (item: Item) => item.price?.billingMethod === "prepaid" && !isSoldOnce(item);
+  const changes = to.plan.items.filter(isSold).map((item) => {
+    const before = from.plan.items.find((each) => each.featureId === item.featureId && isSold(each));
     const units = (of: Item, { quantities }: Bought) => grantedBy(of, quantities?.[of.featureId]);
     return units(item, to) - (before === undefined ? 0 : units(before, from));
   });
@@ -130,9 +131,12 @@ interface Bought {
   quantities?: Readonly<Record<string, number>>;
 }
 
-/** Units bought once, other than in a trial: the customer's, whatever plan he has. */
-const isBought = (grant: Grant): boolean =>
-  grant.prepaid === true && grant.reset === undefined && grant.expiresAt === undefined;
+/** Paid once, in advance, and had once: not anew with each period. */
+const isSoldOnce = ({ price, reset }: Item): boolean =>
+  price?.billingMethod === "prepaid" && price.every === null && reset === null;
+
+/** Units bought once, other than in a trial. */
+const isBought = (grant: Grant): boolean => grant.bought === true && grant.expiresAt === undefined;
 
 /** `grant` of `item` for a row that may have it already: what a plan includes of units bought once, it includes once. */
 export function addedTo(row: Balance, grant: Grant, item: Item): Grant {
@@ -205,10 +209,13 @@ export function changeGrants<Row extends Balance>(
   return { balance: next, closed };
 }
 
-/** Where usage starts afresh, units bought once are what is left of them. */
+/** Where usage starts afresh, units bought once are what is left of them; what was used may still be refunded. */
 function afresh(grant: Grant): Grant[] {
   if (!isBought(grant)) return [grant];
-  return left(grant).eq(0) ? [] : [{ ...grant, granted: nearest(left(grant)), used: 0 }];
+  if (left(grant).eq(0)) return [];
+  const rest = { ...grant, granted: nearest(left(grant)), used: 0 };
+  rebase(rest, Math.min(0, 0 - grant.used));
+  return [rest];
 }
 
 /** Adds a grant of a plan; units bought once to those of the same plan, so that their number stays bounded. */
@@ -223,8 +230,8 @@ function added<Row extends Balance>(balance: Row, heir: Grant): Row {
 }
 
 /**
- * What was used of `ended` and counts against no new grant is kept as a grant that is used up, until it
- * would have been reset: a plan that comes back has its usage back.
+ * What was used of `ended` and counts against no new grant is kept as a grant of nothing that is used so
+ * much, until it would have been reset: a plan that comes back has its usage back.
  */
 function remembered<Row extends Balance>(
   balance: Row,
@@ -240,7 +247,7 @@ function remembered<Row extends Balance>(
     const used = nearest(total(together.map(uncharged)));
     if (used === 0) continue;
     const end = expiresAt === undefined ? {} : { expiresAt };
-    next = addGrant(next, { id: nextGrantId(), source, granted: used, used, createdAt: now, ...end });
+    next = addGrant(next, { id: nextGrantId(), source, granted: 0, used, createdAt: now, ...end });
   }
   return next;
 }

@@ -55,6 +55,12 @@ const tally = new Tally(components.tally, {
         price: { amount: 3, interval: "month" },
         items: [{ featureId: "storage", included: 0, price: inPacks(5, "one_off") }],
       },
+      {
+        id: "cloud",
+        group: "drive",
+        price: { amount: 3, interval: "month" },
+        items: [{ featureId: "storage", included: 0, price: inPacks(5) }],
+      },
       { id: "folder", group: "drive", items: [{ featureId: "storage", included: 2 }] },
     ],
   }),
@@ -201,8 +207,8 @@ describe("units bought once", () => {
     await use(t, 110);
     await attach(t, "bulk");
     expect((await check(t)).breakdown).toMatchObject([
-      { granted: 500, usage: 0 },
       { granted: 10, usage: 10 },
+      { granted: 500, usage: 0 },
       { granted: 150, usage: 0 },
     ]);
   });
@@ -244,6 +250,17 @@ describe("units bought once", () => {
     expect((await check(t)).breakdown.at(-1)).toMatchObject({ granted: 150, usage: 0 });
   });
 
+  test("come back with a refund beside a plan that is paid for, as many as were used", async () => {
+    const t = deployment();
+    await attach(t, "credits", { quantities: { messages: 150 } });
+    const { eventId } = await use(t, 110);
+    await attach(t, "bulk");
+    expect((await check(t)).breakdown.at(-1)).toMatchObject({ granted: 50, usage: 0, remaining: 50 });
+    await t.mutation((ctx) => tally.refund(ctx, { customerId, eventId: eventId ?? "" }));
+    expect((await check(t)).breakdown.at(-1)).toMatchObject({ remaining: 150 });
+    expect(await check(t)).toMatchObject({ remaining: 660 });
+  });
+
   test("that are held stay held, and had", async () => {
     const t = deployment();
     await attach(t, "drive", { quantities: { storage: 5 } });
@@ -252,6 +269,18 @@ describe("units bought once", () => {
     expect(await check(t, "storage")).toMatchObject({ granted: 7, usage: 4, remaining: 3 });
     await use(t, -4, "storage");
     expect(await check(t, "storage")).toMatchObject({ usage: 0, remaining: 7 });
+  });
+
+  test("are not those that are held and paid for each month: they end with their plan", async () => {
+    const t = deployment();
+    await attach(t, "cloud", { quantities: { storage: 10 } });
+    await use(t, 4, "storage");
+    await attach(t, "cloud", { quantities: { storage: 5 } });
+    expect(await check(t, "storage")).toMatchObject({ granted: 10, usage: 4 });
+    vi.setSystemTime(FEBRUARY);
+    expect(await check(t, "storage")).toMatchObject({ granted: 5, usage: 4, remaining: 1 });
+    await attach(t, "folder");
+    expect(await check(t, "storage")).toMatchObject({ granted: 2, usage: 4, remaining: 0 });
   });
 
   test("of a trial end with it", async () => {

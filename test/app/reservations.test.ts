@@ -1338,11 +1338,14 @@ describe("a hold across a change of plans", () => {
     expect(await confirm(t, reservationId, 100)).toMatchObject({ applied: 100, remaining: 975 });
   });
 
-  test("to one without the feature comes back to nobody", async () => {
+  test("to one without the feature leaves nothing: it is no longer counted, should the plan come back", async () => {
     const t = await begun();
     const reservationId = await held(t, 20, { featureId: "images" });
+    await track(t, 5, "images");
     await attach(t, "other");
-    expect(await release(t, reservationId)).toMatchObject({ lapsed: 20, remaining: 0 });
+    expect(await balance(t, "images")).toEqual({ usage: 25, remaining: 0 });
+    expect(await release(t, reservationId)).toMatchObject({ lapsed: 0, remaining: 0 });
+    expect(await balance(t, "images")).toEqual({ usage: 5, remaining: 0 });
   });
 
   test("never leaves more than the plan grants", async () => {

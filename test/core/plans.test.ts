@@ -440,13 +440,14 @@ describe("rollovers", () => {
 
 describe("what was bought once in advance", () => {
   const bought = (id: string, fields: Partial<Grant> = {}) =>
-    old(id, { prepaid: true, planId: "packs", ...fields });
+    old(id, { prepaid: true, bought: true, planId: "packs", ...fields });
   const changed = (before: readonly Grant[], fields: Partial<GrantChange> = {}) =>
     changeGrants(messages(...before), change(fields)).balance.grants;
 
   test("stays with what is left of it where usage starts afresh", () => {
     const now = grant("new", { source: "new" });
-    expect(changed([bought("a", { used: 70 })])).toEqual([bought("a", { granted: 30 }), now]);
+    expect(changed([bought("a", { used: 70 })])).toEqual([bought("a", { granted: 30, base: -70 }), now]);
+    expect(changed([bought("a", { used: -20, base: -20 })])).toEqual([bought("a", { granted: 120 }), now]);
     expect(changed([bought("a", { used: 100 })])).toEqual([now]);
   });
 
@@ -466,7 +467,8 @@ describe("what was bought once in advance", () => {
 
   test("is not what came with the plan, what comes again, nor what a trial gave", () => {
     expect(changed([old("a")])).toHaveLength(1);
-    expect(changed([bought("a", { reset: monthly })])).toHaveLength(1);
+    expect(changed([old("a", { prepaid: true, reset: monthly })])).toHaveLength(1);
+    expect(changed([old("a", { prepaid: true })])).toHaveLength(1);
     expect(changed([bought("a", { expiresAt: FEB_28 })])).toHaveLength(1);
   });
 
@@ -480,7 +482,7 @@ describe("what was bought once in advance", () => {
       bought("a", { used: 70, granted: 150 }),
     ]);
     expect(changed([bought("a", { used: 70 })], { incoming: [again] })).toEqual([
-      bought("a", { granted: 80 }),
+      bought("a", { granted: 80, base: -70 }),
     ]);
     const other = { ...again, planId: "boxes" };
     expect(changed([bought("a")], { incoming: [other] })).toEqual([bought("a"), other]);
@@ -495,7 +497,7 @@ describe("what was bought once in advance", () => {
       {
         id: "kept",
         source: "ended",
-        granted: 30,
+        granted: 0,
         used: 30,
         createdAt: JAN_31 + DAY,
         expiresAt: FEB_28,
@@ -504,7 +506,7 @@ describe("what was bought once in advance", () => {
   });
 
   test("includes what its plan includes once", () => {
-    const sold = item({ included: 20, price: { ...byUse, billingMethod: "prepaid" } });
+    const sold = item({ included: 20, price: { ...byUse, every: null, billingMethod: "prepaid" } });
     const packs = plan({ id: "packs", items: [sold] });
     const first = grantOf(packs, sold, starting({ quantities: { messages: 50 } }));
     expect(addedTo(messages(), first, sold).granted).toBe(50);
@@ -523,13 +525,13 @@ describe("what was used of plans in whose place none comes", () => {
 
   test("is remembered until it would have been reset, with nothing left of it", () => {
     expect(after(old("a", { used: 30, reset: monthly }))).toEqual([
-      { ...remembered, granted: 30, used: 30, expiresAt: FEB_28 },
+      { ...remembered, granted: 0, used: 30, expiresAt: FEB_28 },
     ]);
   });
 
   test("is remembered for good where it never resets", () => {
     expect(after(old("a", { used: 30 }), old("b", { used: 0.5 }))).toEqual([
-      { ...remembered, granted: 30.5, used: 30.5 },
+      { ...remembered, granted: 0, used: 30.5 },
     ]);
   });
 
@@ -572,11 +574,12 @@ describe("what was used of plans in whose place none comes", () => {
 });
 
 describe("a change of quantities buys less", () => {
+  const packsOfTen = { ...byUse, billingUnits: 10, billingMethod: "prepaid" } as const;
   const sold = (fields: Partial<Item> = {}) =>
     item({
       included: 20,
       reset: everyMonth,
-      price: { ...byUse, billingUnits: 10, billingMethod: "prepaid" },
+      price: packsOfTen,
       ...fields,
     });
   const tokens = sold({ featureId: "tokens" });
@@ -599,10 +602,16 @@ describe("a change of quantities buys less", () => {
   });
 
   test("but not of units that are bought once: they are added", () => {
-    const once = plan({ items: [sold({ reset: null })] });
+    const once = plan({ items: [sold({ reset: null, price: { ...packsOfTen, every: null } })] });
     expect(
       buysLess({ plan: once, quantities: { messages: 90 } }, { plan: once, quantities: { messages: 30 } }),
     ).toBe(false);
+  });
+
+  test("also of what is held, and paid for each month", () => {
+    const seats = plan({ items: [sold({ reset: null, consumable: false })] });
+    const [more, fewer] = [{ messages: 90 }, { messages: 30 }];
+    expect(buysLess({ plan: seats, quantities: more }, { plan: seats, quantities: fewer })).toBe(true);
   });
 
   test("but not where the terms begin to sell it", () => {
@@ -662,7 +671,7 @@ test("a carried debt is paid from what a new plan brings", () => {
 
 describe("a change that is scheduled", () => {
   test("leaves units that were bought once without an end", () => {
-    const before = messages(old("a", { prepaid: true, used: 30 }));
+    const before = messages(old("a", { prepaid: true, bought: true, used: 30 }));
     const change = { ending: new Set(["old"]), dropping: new Set<string>(), starting: [], at: FEB_28 };
     expect(scheduleGrants(before, change)).toEqual(before);
   });
