@@ -2,8 +2,12 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 
 type ProjectConfig = NonNullable<TestProjectInlineConfiguration["test"]>;
 
+/** A test that runs beside many on a busy machine is slow, and not wrong. */
+const patient = { testTimeout: 30_000, hookTimeout: 30_000 };
+
 /** The runtime of Convex functions, as near as Node comes to it. */
 const convexRuntime: ProjectConfig = {
+  ...patient,
   environment: "edge-runtime",
   // It finds the functions of a suite that passes none by a glob of its own,
   // which Vite expands only in what it transforms.
@@ -19,6 +23,7 @@ export default defineConfig({
       {
         test: {
           name: "core",
+          ...patient,
           include: ["test/core/**/*.test.ts", "test/mutations/**/*.test.ts"],
         },
       },

@@ -45,6 +45,7 @@ export type PlanView = Pick<Plan, "id" | "name" | "description" | "group" | "add
 
 type ArgsWith<Scope extends PropertyValidators, Args> = ObjectType<Scope> & Args;
 
+/** Each answers for whoever is signed in, null (and the plans that are for sale) if nobody is. */
 export interface BrowserApi<Scope extends PropertyValidators> {
   customer: RegisteredQuery<"public", ArgsWith<Scope, object>, Promise<CustomerView | null>>;
   check: RegisteredQuery<

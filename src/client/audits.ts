@@ -8,8 +8,16 @@ import { assertPage, type PageArgs } from "./pages.js";
 /** An action, in which an audit takes as many transactions as it needs. */
 export type ActionContext = Pick<GenericActionCtx<GenericDataModel>, "runAction">;
 
-/** What an audit has found: `ok`, or each grant, limit, event and charge that is not what it must be. */
+/**
+ * What an audit has found: `ok`, or each grant, limit, event and charge that is not what it must be. It proves
+ * grants − draws − expiries, the counters of limits, the charges, and that each event adds up: from a
+ * query or mutation for up to 4,000 events, in the same transaction, from an action for any number.
+ */
 export type Audit = FunctionReturnType<ComponentApi["audits"]["run"]>;
+/**
+ * What a repair had found, and what it did: each balance that drifts is brought to what the events prove by
+ * a correcting event (`adjust`), never by changing one. Charges that are owed and missing are stored.
+ */
 export type Repaired = FunctionReturnType<ComponentApi["audits"]["repair"]>;
 
 export interface RepairArgs {

@@ -14,14 +14,15 @@ export interface PreviewArgs extends PageArgs {
   entityId?: string;
 }
 
-/** What customers owe for usage beyond what was granted: units of the feature, whole currency units. */
+/**
+ * What customers owe for usage beyond what was granted: units of the feature, whole currency units. One
+ * charge is listed for each grant and closed period, and none of them is in a preview: together they are
+ * all that is owed.
+ */
 export class Charges {
   constructor(private readonly component: ComponentApi) {}
 
-  /**
-   * What was fixed when a customer's periods closed, the latest end first: one charge for each grant
-   * and period. Not what is in a preview: together they are all that he owes.
-   */
+  /** What was fixed when a customer's periods closed, the latest end first. */
   async list(ctx: QueryContext, args: { customerId: string } & PageArgs) {
     assertCustomerPage(args, [], "charges.list");
     return await ctx.runQuery(this.component.charges.list, args);

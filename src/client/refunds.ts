@@ -5,6 +5,10 @@ import { shown, tallyError } from "../core/errors.js";
 import type { MutationContext } from "./contexts.js";
 import type { Tracked } from "./verbs.js";
 
+/**
+ * What is to be given back, to the very grants that paid, the last first. What had lapsed meanwhile comes
+ * back to nobody, and is answered as `uncovered`.
+ */
 export interface RefundArgs {
   customerId: string;
   /** The use that is given back: by the id that it answered … */

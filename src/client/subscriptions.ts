@@ -115,10 +115,7 @@ export class Subscriptions<Ids extends CatalogIds> {
     return await ctx.runQuery(this.component.subscriptions.preview, await this.attachment(args, "preview"));
   }
 
-  /**
-   * Ends a plan, when its period ends unless told; the customer has the default plan of its group
-   * then, with what he has used. Throws `plan_not_found` if he does not have it.
-   */
+  /** Ends a plan, when its period ends unless told; the default plan of its group follows. Throws `plan_not_found`. */
   async cancel<Id extends string>(
     ctx: MutationContext,
     args: PlanArgs<Id> & { when?: When } & KnownPlan<Id, Ids["plan"]>,

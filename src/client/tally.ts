@@ -75,28 +75,32 @@ export class Tally<
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- no scope, no arguments
   Scope extends PropertyValidators = {},
 > {
-  readonly catalog: Catalog<Ids>;
+  // Declared, so that what they say of themselves is not in what metered functions load.
+  declare readonly catalog: Catalog<Ids>;
   /** What `customQuery`, `customMutation` and `customAction` of convex-helpers take, for an app's own builders. */
-  readonly customization: Customizations<Ids, Scope>;
+  declare readonly customization: Customizations<Ids, Scope>;
   /** Customers' records. */
-  readonly customers: Customers;
+  declare readonly customers: Customers;
   /** Parts of customers with balances of their own. */
-  readonly entities: Entities<Ids>;
+  declare readonly entities: Entities<Ids>;
   /** Customers' plans. */
-  readonly subscriptions: Subscriptions<Ids>;
+  declare readonly subscriptions: Subscriptions<Ids>;
   /** Amounts outside of plans. */
-  readonly grants: Grants<Ids>;
+  declare readonly grants: Grants<Ids>;
   /** Customers' own limits. */
-  readonly controls: Controls<Ids>;
+  declare readonly controls: Controls<Ids>;
   /** Holds, by id: for the function that settles what another one has begun. */
-  readonly reservations: Reservations<Ids>;
-  readonly balances: Balances;
-  readonly events: Events;
+  declare readonly reservations: Reservations<Ids>;
+  declare readonly balances: Balances;
+  declare readonly events: Events;
   /** What they owe for usage beyond what was granted. */
-  readonly charges: Charges;
-  private readonly watcher?: Watcher;
-  private readonly scope: PropertyValidators;
-  private readonly identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
+  declare readonly charges: Charges;
+  declare private readonly watcher?: Watcher;
+  declare private readonly scope: PropertyValidators;
+  declare private readonly identify: (
+    ctx: IdentifyContext,
+    scope: ObjectType<Scope>,
+  ) => Promise<Identity | null>;
 
   constructor(
     private readonly component: ComponentApi,
@@ -176,20 +180,12 @@ export class Tally<
     return await this.mutationVerbs(ctx, { customerId }).consume(rest);
   }
 
-  /**
-   * Gives back what a use took, to the very grants that paid, the last first: at most once in sum,
-   * however often. What had lapsed meanwhile comes back to nobody, and is answered as `uncovered`.
-   */
+  /** Gives back what a use took: at most once in sum, however often. */
   async refund(ctx: MutationContext, args: RefundArgs): Promise<Tracked> {
     return await refund(ctx, this.component, this.catalog, args);
   }
 
-  /**
-   * Whether a customer's balances are what his events prove: grants − draws − expiries, the counters of
-   * his limits, his charges, and that each event adds up. From a query or mutation for up to 4,000
-   * events, in the same transaction; from an action for any number. Changes nothing.
-   * Throws `customer_not_found`, `not_supported`.
-   */
+  /** Whether a customer's balances are what his events prove. Throws `customer_not_found`, `not_supported`. */
   async audit(ctx: QueryContext | ActionContext, args: { customerId: string }): Promise<Audit> {
     return await auditCustomer(ctx, this.component, args);
   }
@@ -199,20 +195,12 @@ export class Tally<
     return await auditCustomers(ctx, this.component, args);
   }
 
-  /**
-   * Audits, and brings the balances that drift to what the events prove: each with a correcting event
-   * (`adjust`), never by changing one. Charges that are owed and missing are stored. Answers what the audit
-   * had found, and the correcting events: none if there was nothing to repair.
-   * Throws `customer_not_found`, `not_supported`, `busy`.
-   */
+  /** Brings balances that drift to what the events prove. Throws `customer_not_found`, `not_supported`, `busy`. */
   async repair(ctx: MutationContext | ActionContext, args: RepairArgs): Promise<Repaired> {
     return await repairCustomer(ctx, this.component, args);
   }
 
-  /**
-   * Queries that are safe to export to browsers: `customer, check, balances, events, plans`. They
-   * answer for whoever is signed in, null (and the plans that are for sale) if nobody is.
-   */
+  /** Queries that are safe to export to browsers. */
   api(): BrowserApi<Scope> {
     return browserApi<Scope>({
       component: this.component,
