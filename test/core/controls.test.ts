@@ -49,6 +49,15 @@ describe("a usage limit", () => {
     expect(limitsOf([{ ...everyMonth, anchor: "billing_cycle" }], grant("a"))).toEqual(calendar);
   });
 
+  test("counts from the longest of the plans' periods, and from what is given beside only without any", () => {
+    const given = (id: string, anchor: number, fields: Partial<Grant> = {}) =>
+      grant(id, { reset: { ...monthly, anchor }, ...fields });
+    const gifts = [given("a", JAN_31 - HOUR), given("b", JAN_31 - 2 * HOUR)];
+    const plans = [given("c", JAN_31, { planId: "pro" }), given("d", JAN_31 + HOUR, { planId: "team" })];
+    expect(limitsOf([everyMonth], ...gifts, ...plans)?.[0]?.anchor).toBe(JAN_31);
+    expect(limitsOf([everyMonth], ...gifts)?.[0]?.anchor).toBe(JAN_31 - 2 * HOUR);
+  });
+
   test("does not count from an add-on's periods, nor from what has not begun or is over", () => {
     const others = [
       grant("a", { reset: monthly, addOn: true }),
@@ -238,6 +247,16 @@ describe("what plans say", () => {
     expect(limitsFor(...limits.toReversed())).toMatchObject([expected]);
   });
 
+  test("of two at one rate that both are the plan's, or the calendar's, is the first", () => {
+    for (const anchor of ["utc", "billing_cycle"] as const) {
+      const limits: UsageLimit[] = [
+        { max: 7, interval: "week", anchor },
+        { max: 1, interval: "day", anchor },
+      ];
+      expect(limitsFor(...limits)).toMatchObject([{ interval: "week" }]);
+    }
+  });
+
   test("of two at one rate is the calendar's", () => {
     const limits: UsageLimit[] = [
       { max: 7, interval: "week" },
@@ -314,6 +333,11 @@ describe("the count of a plan's limit", () => {
     const changed = change(used(begun, 7), plan("s2", { max: 12, interval: "day", anchor: "utc" }));
     expect(decide([changed], ask(5)).allowed).toBe(true);
     expect(decide([changed], ask(6))).toEqual({ allowed: false, reason: "usage_limit" });
+  });
+
+  test("is one, however often what the plan says is looked at again", () => {
+    const again = change(used(begun, 7), plan("s1", { max: 10, interval: "day", anchor: "utc" }));
+    expect(again.limits).toMatchObject([{ max: 10, used: 7 }]);
   });
 
   test("is not lost by leaving the plan and coming back within the period", () => {
@@ -428,9 +452,23 @@ describe("a limit of what credits pay", () => {
     expect(aligned(own, paid(CYCLE))?.anchor).toBe(JAN_31);
   });
 
+  test("of an entity follows its own before the customer's", () => {
+    const seat = { ...limited(everyMonth), entityId: "seat" };
+    const own = { ...paid(Date.UTC(2026, 0, 25)), entityId: "seat" };
+    alignLimits([seat, paid(CYCLE), own], scope(JAN_31));
+    expect(seat.limits?.[0]?.anchor).toBe(Date.UTC(2026, 0, 25));
+  });
+
   test("of an entity follows the customer's where the entity has none", () => {
     const seat = { ...limited(everyMonth), entityId: "seat" };
     expect(aligned(seat, paid(CYCLE))?.anchor).toBe(CYCLE);
+  });
+
+  test("of the credits themselves follows their own periods", () => {
+    const balance = copyOf(changeControls(credits(), { usageLimits: [everyMonth] }, JAN_31));
+    const seat = { ...balance, entityId: "seat" };
+    alignLimits([seat, paid(CYCLE)], scope(JAN_31));
+    expect(seat.limits?.[0]?.anchor).toBe(CYCLE);
   });
 
   test("of the credits themselves does not follow what they pay for", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { advance } from "../../src/core/advance.js";
 import type { Balance } from "../../src/core/balances.js";
 import { draw, type Draw } from "../../src/core/draws.js";
-import { restore } from "../../src/core/refunds.js";
+import { chargeOf, restore, type Charged } from "../../src/core/refunds.js";
 import {
   APR_30,
   ask,
@@ -414,5 +414,77 @@ describe("returning draws of an entity that is gone", () => {
     const returned = restore([shared, own], drawn, JAN_31, 50, ada);
     expect(used(returned.rows)).toEqual({ shared: 50, new: 0 });
     expect(returned.lapsed).toBe(0);
+  });
+});
+
+describe("overage whose period has closed", () => {
+  const terms = { granted: 100, reset: { ...monthly, nextAt: MAR_31 }, overage: usageBased };
+  const charged = (fields: Partial<Charged> = {}): Charged => ({
+    grantId: "a",
+    to: FEB_28,
+    overage: 30,
+    amount: 30,
+    terms,
+    ...fields,
+  });
+  const drawn = [drawnOf("a", 130, { until: FEB_28 })];
+  const rows = [messages(grant("a", { used: 5, reset: terms.reset, overage: usageBased }))];
+  const now = scope({ now: FEB_28 + DAY });
+
+  test("comes off its charge, at its price, and back to nobody", () => {
+    const returned = restore(rows, drawn, JAN_31, 10, now, [charged()]);
+    expect(returned.charges).toEqual([charged({ overage: 20, amount: 20 })]);
+    expect(returned.draws).toEqual([drawnOf("a", -10, { until: FEB_28 })]);
+    expect(used(returned.rows)).toEqual({ a: 5 });
+    expect(returned.lapsed).toBe(0);
+  });
+
+  test("comes off as far as it was charged, and what was granted has lapsed", () => {
+    const returned = restore(rows, drawn, JAN_31, 40, now, [charged()]);
+    expect(returned.charges).toEqual([charged({ overage: 0, amount: 0 })]);
+    expect(returned.lapsed).toBe(10);
+  });
+
+  test("of a use that came with it leaves what else it charges", () => {
+    const other = charged({ to: MAR_31 });
+    const returned = restore(rows, drawn, JAN_31, 10, now, [other, charged()]);
+    expect(returned.charges).toEqual([charged({ overage: 20, amount: 20 })]);
+  });
+
+  test("is returned as well where it is held: it goes on without its charge", () => {
+    const heir = [messages(grant("heir", { used: 130 }))];
+    const held = charged({ terms: { granted: 100, overage: usageBased } });
+    const returned = restore(heir, [drawnOf("a", 130)], JAN_31, 10, now, [held]);
+    expect(returned.charges).toMatchObject([{ overage: 20, amount: 20 }]);
+    expect(used(returned.rows)).toEqual({ heir: 120 });
+    expect(returned.draws).toEqual([drawnOf("heir", -10)]);
+  });
+
+  test("leaves the charges given as they are", () => {
+    const before = charged();
+    restore(rows, drawn, JAN_31, 10, now, [before]);
+    expect(before).toEqual(charged());
+  });
+});
+
+describe("the charge of a draw", () => {
+  const [february, march] = [
+    { grantId: "a", to: FEB_28 },
+    { grantId: "a", to: MAR_31 },
+  ];
+
+  test("is the first of its grant that was closed afterwards", () => {
+    expect(chargeOf([march, february], drawnOf("a", 5), JAN_31)).toBe(february);
+    expect(chargeOf([{ grantId: "b", to: FEB_28 }], drawnOf("a", 5), JAN_31)).toBeUndefined();
+  });
+
+  test("is none that was closed at its very instant, or before", () => {
+    expect(chargeOf([february, march], drawnOf("a", 5), FEB_28)).toBe(march);
+    expect(chargeOf([february], drawnOf("a", 5), FEB_28 + DAY)).toBeUndefined();
+  });
+
+  test("is none that was closed after it had lapsed", () => {
+    expect(chargeOf([february, march], drawnOf("a", 5, { until: FEB_28 }), JAN_31)).toBe(february);
+    expect(chargeOf([march], drawnOf("a", 5, { until: FEB_28 }), JAN_31)).toBeUndefined();
   });
 });

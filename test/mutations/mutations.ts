@@ -325,6 +325,15 @@ const givingBack = of(
       "? [null, past] : [off, rest]",
       "? [null, past] : [off, past]",
     ],
+    ["closed overage: a charge is of the grant that was drawn", "charge.grantId === grantId &&", ""],
+    ["closed overage: a charge is of the period of the draw", "at < charge.to &&", ""],
+    ["closed overage: a draw that had lapsed is in no later charge", "&& charge.to <= until", ""],
+    ["closed overage: the first charge after a draw is its own", ".sort((a, b) => a.to - b.to)[0]", "[0]"],
+    [
+      "closed overage: what is held goes back although it was charged",
+      "reset === undefined ? [null, past] :",
+      "",
+    ],
     ["a debt is given back once", "if (isOlder && base > 0)", "if (false)"],
     ["never more comes back than is used", "partOf(past, atLeastZero(room))", "[past]"],
   ],
@@ -451,6 +460,27 @@ const planning = [
     "src/core/controls.ts",
     ["test/core/controls.test.ts", "test/core/draws.test.ts"],
     [
+      [
+        "a limit that is in force counts once",
+        "used > 0 && !limits.some((limit) => limit.interval === interval)",
+        "used > 0",
+      ],
+      [
+        "of two plans' limits at one rate the calendar's holds, else the first",
+        'a.anchor === "utc" && b.anchor !== "utc"',
+        'a.anchor === "utc"',
+      ],
+      [
+        "a limit counts from the plans' periods before a gift's",
+        "ofPlans.length > 0 ? ofPlans : main",
+        "main",
+      ],
+      [
+        "an entity's limit follows its own periods before the customer's",
+        "row.featureId === featureId && row.entityId === owner",
+        "row.featureId === featureId",
+      ],
+      ["a limit of credits follows their own periods", "pools.slice(place, place + 1)", "[]"],
       ["a limit that is changed keeps its count", "before?.used ?? 0", "0"],
       [
         "a limit of a plan that is left counts on: coming back is no way to count from nothing",
