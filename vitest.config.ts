@@ -43,6 +43,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "simulator",
+          include: ["test/simulator/**/*.test.ts"],
+          ...convexRuntime,
+        },
+      },
+      {
+        test: {
           name: "types",
           include: [],
           typecheck: {

@@ -1,0 +1,291 @@
+/** Amounts outside of plans: given, set and ended by hand. */
+import { featureOf } from "../terms.js";
+import { least, most, nano, sum, type Nano } from "./amounts.js";
+import { boundaryAfter, type Every } from "./calendar.js";
+import { openCustomer } from "./customers.js";
+import { payersOf, type Scope } from "./order.js";
+import { summaryOf, type Summary } from "./summaries.js";
+import { expire, settleDebt } from "./time.js";
+import { findUse } from "./uses.js";
+import {
+  addPot,
+  adjustPot,
+  assertEntity,
+  bookOf,
+  customerOf,
+  left,
+  owed,
+  Refusal,
+  rowOf,
+  Unknown,
+  type Customer,
+  type Lot,
+  type Pot,
+  type Use,
+  type World,
+} from "./world.js";
+
+export interface GrantAsk extends Scope {
+  amount: number | null;
+  startsAt: number | null;
+  expiresAt: number | null;
+  priority: number;
+  every: Every | null;
+  key: string | null;
+}
+
+export interface ChangeAnswer {
+  replayed: boolean;
+  balance: Summary | null;
+}
+
+export function grant(world: World, customerId: string, ask: GrantAsk): ChangeAnswer {
+  const { feature, entity, startsAt, expiresAt, every } = ask;
+  const endless = featureOf(world.terms, feature).kind === "boolean" || ask.amount === null;
+  if (expiresAt !== null && expiresAt <= Math.max(world.now, startsAt ?? 0))
+    throw new Refusal("invalid_argument");
+  const value = endless ? 0n : nano(ask.amount ?? 0);
+  const known = world.customers.get(customerId);
+  if (isRepeat(known, ask.key, { kind: "grant", feature, entity, value })) return REPLAYED;
+  const customer = openCustomer(world, customerId, entity);
+  const starts = Math.max(world.now, startsAt ?? world.now);
+  const wanted: Pot = {
+    serial: ++customer.lastSerial,
+    feature,
+    entity,
+    source: "grant",
+    plan: null,
+    granted: value,
+    used: 0n,
+    since: world.now,
+    starts: starts > world.now ? starts : null,
+    ends: expiresAt,
+    endless,
+    period: every && { every, anchor: starts, next: boundaryAfter(every, starts, starts) },
+    priority: ask.priority,
+    addOn: false,
+    prepaid: false,
+    perEntity: false,
+    usageBased: null,
+    carries: false,
+    rollover: null,
+    heirOf: null,
+    leftOf: null,
+    isLedgered: true,
+    mayOwe: false,
+    tookReturns: false,
+  };
+  const pot = topUp(world, customer, wanted);
+  const lot = { pot: pot.serial, amount: -value, units: -value, lapses: null, parts: [] };
+  return { replayed: false, balance: log(world, customer, "grant", ask, value, [lot]) };
+}
+
+const REPLAYED: ChangeAnswer = { replayed: true, balance: null };
+
+/** Into a pot of equal terms that is not overdrawn, else as one of its own. It pays debts at once. */
+export function topUp(world: World, customer: Customer, wanted: Pot): Pot {
+  const twin = rowOf(customer, wanted.feature, wanted.entity).find(
+    (pot) => termsOf(pot) === termsOf(wanted) && pot.used >= 0n && pot.used <= pot.granted,
+  );
+  if (twin === undefined) addPot(customer, wanted);
+  else {
+    // A merger is a grant like any other: the event of it tells.
+    twin.granted += wanted.granted;
+    bookOf(customer, twin.feature).entered += twin.endless ? 0n : wanted.granted;
+  }
+  settleDebt(world, customer, wanted.feature, wanted.entity);
+  return twin ?? wanted;
+}
+
+/** All that two pots must have in common to be one. */
+function termsOf({ source, plan, starts, ends, endless, period, priority, ...pot }: Pot): string {
+  const { addOn, prepaid, perEntity, usageBased, carries, rollover, heirOf, leftOf } = pot;
+  return JSON.stringify(
+    [
+      [source, plan, starts, ends, endless, period, priority],
+      [addOn, prepaid, perEntity, usageBased, carries, rollover, heirOf, leftOf],
+    ],
+    (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value),
+  );
+}
+
+export type Target = { remaining: number } | { usage: number } | { granted: number };
+
+export interface SetAsk extends Scope {
+  /** Which pot of the row, counted round; all that are live unless told. */
+  pot: number | null;
+  target: Target;
+  key: string | null;
+}
+
+export function setByHand(world: World, customerId: string, ask: SetAsk): ChangeAnswer {
+  const { feature, entity, target, key } = ask;
+  const known = world.customers.get(customerId);
+  const pot = ask.pot === null ? null : potAt(known, ask, ask.pot);
+  const value = nano(Object.values(target)[0] ?? 0);
+  const how = `${Object.keys(target)[0]} ${pot?.serial ?? ""}`;
+  if (isRepeat(known, key, { kind: "adjust", feature, entity, value, how })) return REPLAYED;
+  const customer = customerOf(world, customerId);
+  assertEntity(customer, entity);
+  const before = worths(customer, ask);
+  setRow(world, customer, ask, target, pot);
+  const balance = log(
+    world,
+    customer,
+    "adjust",
+    { ...ask, how },
+    value,
+    lotsOf(before, worths(customer, ask)),
+  );
+  return { replayed: false, balance };
+}
+
+function setRow(world: World, customer: Customer, scope: Scope, target: Target, pot: Pot | null): void {
+  const live = payersOf(world, customer, scope)
+    .map((payer) => payer.pot)
+    .filter(({ feature, entity }) => feature === scope.feature && entity === scope.entity);
+  const counters = live.filter(({ endless }) => "usage" in target && endless);
+  const settable = counters.length > 0 ? counters : live.filter(({ endless }) => !endless);
+  const chosen = pot === null ? settable : live.filter(({ serial }) => serial === pot.serial);
+  const [first] = chosen;
+  if (first === undefined) throw new Refusal("invalid_argument");
+  if (first.endless && !("usage" in target)) throw new Refusal("invalid_argument");
+  if ("granted" in target) {
+    if (chosen.length > 1) throw new Refusal("invalid_argument");
+    first.mayOwe = true;
+    adjustByHand(customer, first, { granted: nano(target.granted) });
+  } else if ("usage" in target) {
+    const shown = sum(chosen.map(({ used }) => used));
+    spread(customer, chosen, nano(target.usage) - shown, ({ used }) => used);
+  } else {
+    // What is owed is not what is left: raising what is left does not pay it.
+    const shown = sum(chosen.map((each) => left(each)));
+    spread(customer, chosen, shown - nano(target.remaining), (each) => each.used - owed(each));
+  }
+}
+
+/** Takes or gives in burn order; what is over goes to the first that is no rollover. */
+function spread(
+  customer: Customer,
+  pots: readonly Pot[],
+  change: Nano,
+  refillable: (pot: Pot) => Nano,
+): void {
+  let todo = change;
+  for (const pot of pots) {
+    const part = todo > 0n ? least(todo, left(pot)) : most(todo, least(0n, -refillable(pot)));
+    adjustByHand(customer, pot, { used: pot.used + part });
+    todo -= part;
+  }
+  const keeper = pots.find(({ leftOf }) => leftOf === null) ?? pots[0];
+  if (keeper === undefined || todo === 0n) return;
+  keeper.mayOwe = true;
+  adjustByHand(customer, keeper, { used: keeper.used + todo });
+}
+
+/** An event tells what was done by hand: the ledger stays whole. */
+function adjustByHand(customer: Customer, pot: Pot, change: Partial<Pick<Pot, "granted" | "used">>): void {
+  const { isLedgered } = pot;
+  adjustPot(customer, pot, change);
+  pot.isLedgered = isLedgered;
+}
+
+export interface RevokeAsk extends Scope {
+  pot: number;
+  key: string | null;
+}
+
+export function revoke(world: World, customerId: string, ask: RevokeAsk): ChangeAnswer {
+  const { feature, entity, key } = ask;
+  const known = world.customers.get(customerId);
+  const pot = potAt(known, ask, ask.pot);
+  const how = `revoke ${pot.serial}`;
+  if (isRepeat(known, key, { kind: "expire", feature, entity, value: 0n, how })) return REPLAYED;
+  const customer = customerOf(world, customerId);
+  assertEntity(customer, entity);
+  const before = worths(customer, ask);
+  pot.ends = world.now;
+  expire(world, customer, feature, entity);
+  settleDebt(world, customer, feature, entity);
+  const balance = log(world, customer, "expire", { ...ask, how }, 0n, lotsOf(before, worths(customer, ask)));
+  return { replayed: false, balance };
+}
+
+/** Which pot a step means: counted round, so that it means one as long as there is any. */
+export function potAt(customer: Customer | undefined, { feature, entity }: Scope, place: number): Pot {
+  const row = customer === undefined ? [] : rowOf(customer, feature, entity);
+  const pot = row[place % Math.max(1, row.length)];
+  if (pot === undefined) throw new Unknown(`a grant of ${feature}`);
+  return pot;
+}
+
+/** What is in each pot of a row, less what it owes. */
+function worths(customer: Customer, { feature, entity }: Scope): Map<number, Nano> {
+  const row = rowOf(customer, feature, entity);
+  return new Map(row.map((pot) => [pot.serial, pot.endless ? 0n : pot.granted - pot.used]));
+}
+
+/** What each pot lost. */
+function lotsOf(before: ReadonlyMap<number, Nano>, after: ReadonlyMap<number, Nano>): Lot[] {
+  return [...before].flatMap(([pot, worth]) => {
+    const amount = worth - (after.get(pot) ?? 0n);
+    return amount === 0n ? [] : [{ pot, amount, units: amount, lapses: null, parts: [] }];
+  });
+}
+
+function isRepeat(
+  customer: Customer | undefined,
+  key: string | null,
+  call: Pick<Use, "kind" | "feature" | "entity" | "value" | "how">,
+): boolean {
+  const use = key === null ? undefined : findUse(customer, key);
+  if (use === undefined) return false;
+  const { kind, feature, entity, value, how } = call;
+  const isSame =
+    use.kind === kind &&
+    use.feature === feature &&
+    use.entity === entity &&
+    use.value === value &&
+    use.how === how;
+  if (!isSame) throw new Refusal("idempotency_conflict");
+  return true;
+}
+
+/** Writes what was done by hand into the log; answers the row's own balance. */
+function log(
+  world: World,
+  customer: Customer,
+  kind: Use["kind"],
+  { feature, entity, key, how }: Scope & { key: string | null; how?: string },
+  value: Nano,
+  lots: Lot[],
+): Summary {
+  const balance = rowSummary(world, customer, { feature, entity });
+  customer.uses.push({
+    kind,
+    feature,
+    entity,
+    plan: null,
+    value,
+    uncovered: 0n,
+    lots,
+    at: world.now,
+    remaining: balance.remaining,
+    unlimited: balance.unlimited,
+    key,
+    label: null,
+    ...(how !== undefined && { how }),
+  });
+  return balance;
+}
+
+/** A row by itself: nobody else's balance counted in. */
+export function rowSummary(world: World, customer: Customer, scope: Scope): Summary {
+  const alone = {
+    ...customer,
+    pots: rowOf(customer, scope.feature, scope.entity),
+    controls: customer.controls.filter(({ entity }) => entity === scope.entity),
+  };
+  const features = world.terms.features.filter(({ id }) => id === scope.feature);
+  return summaryOf({ ...world, terms: { ...world.terms, features } }, alone, scope);
+}

@@ -1,0 +1,176 @@
+/** One run: each step is done to the model and to the deployment, and what comes of it compared. */
+import type { Doc } from "../../src/component/_generated/dataModel.js";
+import { Clock } from "../oracle/clock.js";
+import {
+  compareAnswers,
+  compareCharges,
+  compareEvents,
+  compareState,
+  differencesOf,
+  type Difference,
+} from "./comparison.js";
+import { Deployment, type FindGrant } from "./deployment.js";
+import { violations } from "./invariants.js";
+import type { Modules, Stored } from "./inspection.js";
+import { Matching } from "./matching.js";
+import { potAt } from "./model/grants.js";
+import { tried, type Outcome } from "./model/model.js";
+import { nextBoundary } from "./model/time.js";
+import { KnownWrong, newWorld, Unknown, type World } from "./model/world.js";
+import type { Step } from "./steps.js";
+import type { Terms } from "./terms.js";
+
+export interface Options {
+  modules: Modules;
+  /** Runs beside the run a second one, in which crons run at every boundary: (j). */
+  hasTwin?: boolean;
+  /** Breaks something on purpose: what the deployment is told instead of the step. */
+  fault?: (step: Step) => Step;
+}
+
+export type Taken =
+  | { kind: "agreed" }
+  /** It was not done: for a reason that is known, or because what it refers to is not there. */
+  | { kind: "left out"; reason: string }
+  | { kind: "failed"; differences: Difference[] };
+
+const NOTHING: Stored = { balances: [], reservations: [], charges: [], subscriptions: [], events: [] };
+
+export class Session {
+  world: World;
+  private readonly clock = new Clock();
+  private readonly deployment: Deployment;
+  private readonly twin: Deployment | null;
+  private readonly matching = new Matching();
+  private stored = NOTHING;
+  private events: Doc<"events">[] = [];
+
+  constructor(
+    terms: Terms,
+    start: number,
+    private readonly options: Options,
+  ) {
+    this.clock.now = start;
+    this.world = newWorld(terms, start);
+    this.deployment = new Deployment(terms, options.modules);
+    this.twin = options.hasTwin === true ? new Deployment(terms, options.modules) : null;
+  }
+
+  end(): void {
+    this.clock.restore();
+  }
+
+  async take(step: Step): Promise<Taken> {
+    let outcome: Outcome;
+    try {
+      outcome = tried(this.world, step);
+    } catch (error) {
+      if (error instanceof KnownWrong) return { kind: "left out", reason: error.message };
+      if (error instanceof Unknown) return { kind: "left out", reason: "refers to what is not there" };
+      throw error;
+    }
+    const differences = await this.differences(step, outcome).catch((error: unknown) => [
+      { what: "the deployment", expected: "an answer, or a typed refusal", got: String(error) },
+    ]);
+    return differences.length === 0 ? { kind: "agreed" } : { kind: "failed", differences };
+  }
+
+  private async differences(step: Step, outcome: Outcome): Promise<Difference[]> {
+    const before = this.world;
+    const after = outcome.kind === "answered" ? outcome.world : before;
+    const find: FindGrant = (customer, feature, entity, place) =>
+      this.grantAt(before, customer, { feature, entity: entity ?? null }, place);
+    if (step.do === "pass") await this.passTwin(before, after.now);
+    this.clock.now = after.now;
+    const got = await this.deployment.take(this.options.fault?.(step) ?? step, find);
+    if (this.twin !== null) await this.twin.take(step, find);
+    this.world = after;
+    if (step.do === "remove" && got.kind === "answered") {
+      this.matching.forget(step.customer);
+      this.events = this.events.filter(({ customerId }) => customerId !== step.customer);
+    }
+
+    const earlier = this.stored;
+    const since = this.events.at(-1)?._creationTime ?? 0;
+    this.stored = await this.deployment.stored(since);
+    this.events.push(...this.stored.events);
+    const state = compareState(after, this.stored, this.matching);
+    if (state.length > 0) return [...this.answers(step, outcome, got), ...state];
+    return [
+      ...this.answers(step, outcome, got),
+      ...this.newEvents(before, after),
+      ...compareCharges(after, this.stored, this.matching, step.do === "sweep" && step.what === "resets"),
+      ...violations({
+        step,
+        world: after,
+        before: earlier,
+        stored: this.stored,
+        events: this.events,
+        matching: this.matching,
+      }),
+      ...(await this.twinDifferences()),
+    ];
+  }
+
+  private answers(step: Step, outcome: Outcome, got: Awaited<ReturnType<Deployment["take"]>>): Difference[] {
+    if (outcome.kind === "refused" || got.kind === "refused") {
+      const said = (one: Outcome | typeof got) => (one.kind === "refused" ? one.refusal : "an answer");
+      return differencesOf("refusal", said(outcome), said(got));
+    }
+    const customer =
+      "customer" in step ? step.customer : (step.do === "together" && step.steps[0]?.customer) || "";
+    return compareAnswers(outcome.answer, got.answer, customer, this.matching);
+  }
+
+  private newEvents(before: World, after: World): Difference[] {
+    return [...after.customers.values()].flatMap((customer) => {
+      const known = before.customers.get(customer.id)?.uses.length ?? 0;
+      const got = this.stored.events.filter(({ customerId }) => customerId === customer.id);
+      return compareEvents(customer, customer.uses.slice(known), got, this.matching);
+    });
+  }
+
+  private grantAt(
+    world: World,
+    customer: string,
+    scope: { feature: string; entity: string | null },
+    place: number,
+  ): string {
+    const pot = potAt(world.customers.get(customer), scope, place);
+    return this.matching.idOf(customer, pot.serial) ?? "no such grant";
+  }
+
+  /** In the twin the cron runs at every boundary on the way, and right after. */
+  private async passTwin(from: World, until: number): Promise<void> {
+    if (this.twin === null) return;
+    let at = from.now;
+    for (let boundaries = 0; boundaries < MOST_BOUNDARIES; boundaries++) {
+      const world = tried(from, { do: "pass", ms: at - from.now });
+      if (world.kind !== "answered") return;
+      const next = Math.min(...[...world.world.customers.values()].map((each) => nextBoundary(each, at)));
+      if (next > until) break;
+      at = next;
+      this.clock.now = at;
+      await this.twin.sweep("resets");
+    }
+    this.clock.now = until;
+    await this.twin.sweep("resets");
+  }
+
+  /** (j) Looking makes no difference. */
+  private async twinDifferences(): Promise<Difference[]> {
+    if (this.twin === null) return [];
+    const other = await this.twin.stored(Infinity);
+    const rows = ({ balances }: Stored) =>
+      Object.fromEntries(
+        balances.map(({ customerId, featureId, entityId, grants, limits, overage }) => [
+          JSON.stringify([customerId, featureId, entityId]),
+          { grants, limits, overage },
+        ]),
+      );
+    return differencesOf("(j) swept at every boundary, or not", rows(other), rows(this.stored));
+  }
+}
+
+/** Hourly periods over years are looked at now and then only. */
+const MOST_BOUNDARIES = 40;
