@@ -184,10 +184,16 @@ function reset(balance: Balance, grant: Grant, at: number, until: number, closed
   grant.used = nearest(debtOf(grant));
   rebase(grant, grant.used);
   const hasDebt = balance.grants.some((other) => other.carry === true && over(other).gt(0));
-  // Where a period leaves no trace (nothing kept, nothing owed), one reset is the same as a hundred.
+  // Where a period leaves no trace (nothing kept, nothing owed), one reset is the same as a hundred:
+  // until something begins, which can bring a debt with it.
   const leavesATrace = grant.rollover !== undefined || grant.used !== 0 || hasDebt;
-  if (grant.reset) grant.reset.nextAt = nextBoundary(grant.reset, leavesATrace ? at : until);
+  if (grant.reset)
+    grant.reset.nextAt = nextBoundary(grant.reset, leavesATrace ? at : quietUntil(balance, at, until));
 }
+
+/** The last instant before the next grant begins. */
+const quietUntil = (balance: Balance, at: number, until: number): number =>
+  Math.min(until, ...balance.grants.flatMap(({ startsAt = 0 }) => (startsAt > at ? startsAt - 1 : [])));
 
 function rollOver(balance: Balance, grant: Grant, at: number): void {
   const { rollover } = grant;

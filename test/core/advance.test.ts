@@ -531,6 +531,15 @@ describe("a carried debt", () => {
     expect(used([advance(balance, JAN_31 + 4 * DAY).balance])).toEqual({ a: 0, b: 0 });
   });
 
+  test("that a plan brings with it is paid by each reset after that, though the time before left no trace", () => {
+    const balance = messages(
+      grant("old", { source: "old", granted: 0, used: 25, expiresAt: FEB_28 }),
+      grant("heir", { granted: 0, startsAt: FEB_28, inherits: "old", carry: true }),
+      grant("b", { granted: 10, reset: daily }),
+    );
+    expect(used([advance(balance, FEB_28 + 2 * DAY).balance])).toEqual({ heir: 0, b: 5 });
+  });
+
   test("is paid from rollovers first", () => {
     const balance = messages(
       grant("a", { granted: 0, used: 40, carry: true }),

@@ -90,11 +90,13 @@ function compareGrants(
     const expected = pots.map((pot) => shownPot(pot, undefined));
     return [{ what: `${what}: grants`, expected, got: grants.map((grant) => shownGrant(grant, undefined)) }];
   }
-  return pots.flatMap((pot, index) => {
+  const pairs = pots.flatMap((pot, index) => {
     const grant = grants[index];
-    if (grant === undefined) return [];
-    const wrong = matching.match(customer.id, pot.serial, grant.id);
-    if (wrong !== null) return [{ what: `${what}: ids`, expected: "the same grants as ever", got: wrong }];
+    return grant === undefined ? [] : [{ pot, grant }];
+  });
+  const wrong = pairs.flatMap(({ pot, grant }) => matching.match(customer.id, pot.serial, grant.id) ?? []);
+  if (wrong.length > 0) return [{ what: `${what}: ids`, expected: "the same grants as ever", got: wrong }];
+  return pairs.flatMap(({ pot, grant }) => {
     const parent = pot.leftOf === null ? undefined : matching.idOf(customer.id, pot.leftOf);
     return differencesOf(
       `${what}: grant ${grant.id}`,

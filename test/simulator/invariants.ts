@@ -128,7 +128,7 @@ const ledgerTellsAll: Invariant = ({ world, stored, events, matching }) =>
     const draws = [...written, ...open].flatMap((each) => each.draws);
     const lost = sum(draws.filter(({ grantId }) => grantId === grant.id).map(({ amount }) => nano(amount)));
     // A grant by hand is told by an event; what came with a plan is told by its terms.
-    const given = pot.source === "grant" ? 0n : pot.granted;
+    const given = pot.source === "grant" ? 0n : pot.given;
     const there = nano(grant.granted) - nano(grant.used);
     return unless(there === given - lost, `(i) ${name}`, {
       expected: plain(given - lost),

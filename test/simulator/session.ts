@@ -117,9 +117,14 @@ export class Session {
       const said = (one: Outcome | typeof got) => (one.kind === "refused" ? one.refusal : "an answer");
       return differencesOf("refusal", said(outcome), said(got));
     }
-    const customer =
-      "customer" in step ? step.customer : (step.do === "together" && step.steps[0]?.customer) || "";
-    return compareAnswers(outcome.answer, got.answer, customer, this.matching);
+    const { answer } = outcome;
+    if (step.do !== "together") {
+      const customer = "customer" in step ? step.customer : "";
+      return compareAnswers(answer, got.answer, customer, this.matching);
+    }
+    return step.steps.flatMap(({ customer }, index) =>
+      compareAnswers(at(answer, index), at(got.answer, index), customer, this.matching),
+    );
   }
 
   private newEvents(before: World, after: World): Difference[] {
@@ -174,3 +179,5 @@ export class Session {
 
 /** Hourly periods over years are looked at now and then only. */
 const MOST_BOUNDARIES = 40;
+
+const at = (list: unknown, index: number): unknown => (Array.isArray(list) ? list[index] : undefined);

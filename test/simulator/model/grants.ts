@@ -71,6 +71,7 @@ export function grant(world: World, customerId: string, ask: GrantAsk): ChangeAn
     rollover: null,
     heirOf: null,
     leftOf: null,
+    given: 0n,
     isLedgered: true,
     mayOwe: false,
     tookReturns: false,
@@ -89,8 +90,8 @@ export function topUp(world: World, customer: Customer, wanted: Pot): Pot {
   );
   if (twin === undefined) addPot(customer, wanted);
   else {
-    // A merger is a grant like any other: the event of it tells.
     twin.granted += wanted.granted;
+    twin.given += wanted.granted;
     bookOf(customer, twin.feature).entered += twin.endless ? 0n : wanted.granted;
   }
   settleDebt(world, customer, wanted.feature, wanted.entity);

@@ -143,6 +143,8 @@ function settle(world: World, customer: Customer, hold: Hold, units: Nano, isExp
     const paid = { lots, recordedAt: hold.since };
     const returned = restore(world, customer, hold, paid, value - units);
     ({ kept: lots, lapsed } = returned);
+    // The event of a settlement tells what stays charged, not who else got what came back.
+    for (const taker of returned.takers) taker.isLedgered = false;
   } else if (units > value) {
     const more = draw(world, customer, { feature, entity, units: units - value }, false);
     lots = joined(lots, more.lots);

@@ -12,6 +12,8 @@ export interface Returned {
   kept: Lot[];
   /** Units that came back to nobody. */
   lapsed: Nano;
+  /** What came back of pots that are gone went into these. */
+  takers: Pot[];
 }
 
 /**
@@ -51,13 +53,11 @@ export function restore(
       lapsed += lot.units - returned.units;
     }
   }
-  if (homeless === 0n) return { lots: back, kept, lapsed };
+  if (homeless === 0n) return { lots: back, kept, lapsed, takers: [] };
   const refilled = giveBack(world, customer, scope, homeless);
-  for (const { pot } of refilled.lots) {
-    const taker = customer.pots.find(({ serial }) => serial === pot);
-    if (taker !== undefined) taker.tookReturns = true;
-  }
-  return { lots: [...back, ...refilled.lots], kept, lapsed: lapsed - refilled.uncovered };
+  const takers = customer.pots.filter(({ serial }) => refilled.lots.some(({ pot }) => pot === serial));
+  for (const taker of takers) taker.tookReturns = true;
+  return { lots: [...back, ...refilled.lots], kept, lapsed: lapsed - refilled.uncovered, takers };
 }
 
 /** Divides lots into what stays and what returns when `units` of them go back, the last first. */

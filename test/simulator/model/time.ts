@@ -173,6 +173,7 @@ function rollOver(world: World, customer: Customer, pot: Pot): void {
       rollover: null,
       heirOf: null,
       leftOf: pot.serial,
+      given: 0n,
       isLedgered: true,
       mayOwe: false,
       tookReturns: false,

@@ -38,6 +38,8 @@ export interface Pot {
   heirOf: string | null;
   /** The pot that it is what was left of. */
   leftOf: number | null;
+  /** What was in it at first. */
+  given: Nano;
   /** Nothing but draws and grants has moved it: its events tell all of it. */
   isLedgered: boolean;
   /** Something allowed it below zero once. */
@@ -248,6 +250,7 @@ export const MOST_POTS = 64;
 
 export function addPot(customer: Customer, pot: Pot): Pot {
   if (rowOf(customer, pot.feature, pot.entity).length >= MOST_POTS) throw new Refusal("too_many_grants");
+  pot.given = worth(pot);
   customer.pots.push(pot);
   bookOf(customer, pot.feature).entered += worth(pot);
   return pot;
