@@ -9,7 +9,7 @@ import {
 import type { ComponentApi } from "../../src/component/_generated/component.js";
 import { isTallyError, Tally } from "../../src/client/index.js";
 import { badCalls } from "./badCalls.js";
-import { inspect, registerInspected, sweeps, type Modules, type Stored } from "./inspection.js";
+import { inspect, lastSeen, registerInspected, sweeps, type Modules, type Stored } from "./inspection.js";
 import type { Step, UseStep } from "./steps.js";
 import { catalogOf, type Terms } from "./terms.js";
 
@@ -52,7 +52,8 @@ export class Deployment {
   }
 
   async stored(after: number): Promise<Stored> {
-    return await this.t.query((ctx) => ctx.runQuery(inspect, { after }));
+    await this.t.query((ctx) => ctx.runQuery(inspect, { after }));
+    return lastSeen();
   }
 
   /** Runs a cron. */

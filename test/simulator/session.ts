@@ -1,5 +1,4 @@
 /** One run: each step is done to the model and to the deployment, and what comes of it compared. */
-import type { Doc } from "../../src/component/_generated/dataModel.js";
 import { Clock } from "../oracle/clock.js";
 import {
   compareAnswers,
@@ -10,7 +9,7 @@ import {
   type Difference,
 } from "./comparison.js";
 import { Deployment, type FindGrant } from "./deployment.js";
-import { violations } from "./invariants.js";
+import { Ledger, violations } from "./invariants.js";
 import type { Modules, Stored } from "./inspection.js";
 import { Matching } from "./matching.js";
 import { potAt } from "./model/grants.js";
@@ -43,7 +42,7 @@ export class Session {
   private readonly twin: Deployment | null;
   private readonly matching = new Matching();
   private stored = NOTHING;
-  private events: Doc<"events">[] = [];
+  private readonly ledger = new Ledger();
 
   constructor(
     terms: Terms,
@@ -87,13 +86,12 @@ export class Session {
     this.world = after;
     if (step.do === "remove" && got.kind === "answered") {
       this.matching.forget(step.customer);
-      this.events = this.events.filter(({ customerId }) => customerId !== step.customer);
+      this.ledger.forget(step.customer);
     }
 
     const earlier = this.stored;
-    const since = this.events.at(-1)?._creationTime ?? 0;
-    this.stored = await this.deployment.stored(since);
-    this.events.push(...this.stored.events);
+    this.stored = await this.deployment.stored(this.ledger.last);
+    this.ledger.read(this.stored.events);
     const state = compareState(after, this.stored, this.matching);
     if (state.length > 0) return [...this.answers(step, outcome, got), ...state];
     return [
@@ -105,7 +103,7 @@ export class Session {
         world: after,
         before: earlier,
         stored: this.stored,
-        events: this.events,
+        ledger: this.ledger,
         matching: this.matching,
       }),
       ...(await this.twinDifferences()),

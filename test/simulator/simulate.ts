@@ -1,6 +1,5 @@
 /** Many short runs, one after the other, from one seed. */
-import tallyTest from "../../src/test.js";
-import { loaded } from "../oracle/deployment.js";
+import { componentModules } from "./inspection.js";
 import { run, shrunk, type Failure } from "./runner.js";
 import { reportOf } from "./report.js";
 import type { Options } from "./session.js";
@@ -26,7 +25,7 @@ export interface Settings extends Partial<Pick<Options, "fault">> {
 }
 
 export async function simulate({ seed, steps, progress, shrinkMs, fault }: Settings): Promise<Simulation> {
-  const modules = await loaded(tallyTest.modules);
+  const modules = await componentModules();
   const options: Options = { modules, ...(fault && { fault }) };
   const simulation: Simulation = { steps: 0, runs: 0, leftOut: new Map(), failure: null, report: null };
   for (let index = 0; simulation.steps < steps; index++) {
