@@ -325,7 +325,7 @@ export function compareAnswers(
   expected: unknown,
   got: unknown,
   customer: string,
-  matching: Matching,
+  matching: Matching | null,
 ): Difference[] {
   const translated = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(translated);
@@ -340,7 +340,8 @@ export function compareAnswers(
   return differencesOf("answer", translated(expected), translated(got));
 }
 
-function potName(pot: unknown, customer: string, matching: Matching): string {
+function potName(pot: unknown, customer: string, matching: Matching | null): string {
+  if (matching === null) return "of nobody yet";
   if (typeof pot === "number") return matching.idOf(customer, pot) ?? "not stored";
   return typeof pot === "string" && matching.serialOf(customer, pot) !== undefined ? pot : "not stored";
 }

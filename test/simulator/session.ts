@@ -93,9 +93,9 @@ export class Session {
     this.stored = await this.deployment.stored(this.ledger.last);
     this.ledger.read(this.stored.events);
     const state = compareState(after, this.stored, this.matching);
-    if (state.length > 0) return [...this.answers(step, outcome, got), ...state];
+    if (state.length > 0) return [...this.answers(step, outcome, got, before), ...state];
     return [
-      ...this.answers(step, outcome, got),
+      ...this.answers(step, outcome, got, before),
       ...this.newEvents(before, after),
       ...compareCharges(after, this.stored, this.matching, step.do === "sweep" && step.what === "resets"),
       ...violations({
@@ -110,18 +110,24 @@ export class Session {
     ];
   }
 
-  private answers(step: Step, outcome: Outcome, got: Awaited<ReturnType<Deployment["take"]>>): Difference[] {
+  private answers(
+    step: Step,
+    outcome: Outcome,
+    got: Awaited<ReturnType<Deployment["take"]>>,
+    before: World,
+  ): Difference[] {
     if (outcome.kind === "refused" || got.kind === "refused") {
       const said = (one: Outcome | typeof got) => (one.kind === "refused" ? one.refusal : "an answer");
       return differencesOf("refusal", said(outcome), said(got));
     }
-    const { answer } = outcome;
+    const compare = (customer: string, expected: unknown, answer: unknown) =>
+      // Of one who has not begun, it is told what he would have: by ids that nobody keeps.
+      compareAnswers(expected, answer, customer, before.customers.has(customer) ? this.matching : null);
     if (step.do !== "together") {
-      const customer = "customer" in step ? step.customer : "";
-      return compareAnswers(answer, got.answer, customer, this.matching);
+      return compare("customer" in step ? step.customer : "", outcome.answer, got.answer);
     }
     return step.steps.flatMap(({ customer }, index) =>
-      compareAnswers(at(answer, index), at(got.answer, index), customer, this.matching),
+      compare(customer, at(outcome.answer, index), at(got.answer, index)),
     );
   }
 

@@ -1,6 +1,6 @@
 /** Customers and their entities: how they begin. */
 import { featureOf } from "../terms.js";
-import { potOf, startDefaults } from "./plans.js";
+import { openOf, potOf, startDefaults } from "./plans.js";
 import { addPot, assertEntity, Refusal, type Customer, type World } from "./world.js";
 
 /** The customer, begun with the default plans if he is new; an entity that is named, he must have. */
@@ -33,9 +33,7 @@ export function createEntity(world: World, customerId: string, entity: string, f
   const customer = openCustomer(world, customerId, null);
   if (customer.entities.some(({ id }) => id === entity)) return false;
   customer.entities.push({ id: entity, feature });
-  const open = customer.subscriptions.filter(
-    (each) => each.entity === null && (each.ends === null || each.ends > world.now),
-  );
+  const open = openOf(world, customer).filter((each) => each.entity === null);
   for (const held of open) {
     for (const item of held.terms.items.filter((each) => each.entityFeature === feature)) {
       const pot = potOf(world, customer, held.terms, item, {

@@ -198,8 +198,12 @@ function buy(world: World, customer: Customer, plan: Plan, ask: AttachAsk): numb
   return world.now;
 }
 
-const openOf = (world: World, customer: Customer): Subscription[] =>
-  customer.subscriptions.filter(({ ends }) => ends === null || ends > world.now);
+/** Those that go on, then those that end, the soonest first. */
+export function openOf(world: World, customer: Customer): Subscription[] {
+  const endless = customer.subscriptions.filter(({ ends }) => ends === null);
+  const ending = customer.subscriptions.filter(({ ends }) => ends !== null && ends > world.now);
+  return [...endless, ...ending.sort((a, b) => (a.ends ?? 0) - (b.ends ?? 0))];
+}
 
 function change(world: World, customer: Customer, plan: Plan, ask: AttachAsk): number {
   const { now } = world;
@@ -443,12 +447,9 @@ function schedule(
 
 /** The subscription of that plan that the customer has now: one that goes on before one that ends. */
 function activeOf(world: World, customer: Customer, plan: string, entity: string | null): Subscription {
-  const active = openOf(world, customer)
-    .filter((each) => each.terms.id === plan && each.entity === entity && each.starts <= world.now)
-    .sort((a, b) => (a.ends === b.ends ? 0 : Number(a.ends !== null) - Number(b.ends !== null)));
-  const endless = active.filter(({ ends }) => ends === null);
-  const ending = active.filter(({ ends }) => ends !== null).sort((a, b) => (a.ends ?? 0) - (b.ends ?? 0));
-  const found = endless[0] ?? ending[0];
+  const found = openOf(world, customer).find(
+    (each) => each.terms.id === plan && each.entity === entity && each.starts <= world.now,
+  );
   if (found === undefined) throw new Refusal("plan_not_found");
   return found;
 }
