@@ -10,6 +10,7 @@ import {
   type Control,
   type Customer,
   type Hold,
+  type Limit,
   type Lot,
   type Pot,
   type Use,
@@ -153,20 +154,39 @@ function compareControl(
   row: Doc<"balances"> | undefined,
 ): Difference[] {
   const expected = {
-    limits: (control?.limits ?? []).map((limit) => ({
-      max: plain(limit.max),
-      used: plain(countOf(limit, now)),
-      nextAt: boundaryAfter(limit.every, limit.anchor, now),
-    })),
+    limits: [
+      ...(control?.limits ?? []).map((limit) => ({ max: plain(limit.max), ...shownCount(limit, now) })),
+      ...(control?.idle ?? []).map((limit) => shownCount(limit, now)).filter(({ used }) => used > 0),
+    ],
     overageAllowed: control?.allowed ?? undefined,
-    spendLimit: control?.spend == null ? undefined : plain(control.spend),
+    spendLimit: shownSpend(control?.spend ?? null),
   };
   const got = {
-    limits: (row?.limits ?? []).map(({ max, used, nextAt }) => ({ max, used, nextAt })),
+    limits: (row?.limits ?? [])
+      .filter(({ max, used }) => max !== undefined || used > 0)
+      .map(({ max, used, nextAt }) => ({ ...(max !== undefined && { max }), used, nextAt })),
     overageAllowed: row?.overage?.allowed,
     spendLimit: row?.overage?.max,
   };
+  // A limit follows what pays from the next draw on, and is stored by the next one that it counts.
+  for (const [index, limit] of (control?.limits ?? []).entries()) {
+    const [mine, theirs] = [expected.limits[index], got.limits[index]];
+    if (!limit.follows || mine === undefined || theirs === undefined || mine.nextAt === theirs.nextAt)
+      continue;
+    Object.assign(mine, { used: theirs.used, nextAt: theirs.nextAt });
+  }
   return differencesOf(what, expected, got);
+}
+
+const shownCount = (limit: Limit, now: number) => ({
+  used: plain(countOf(limit, now)),
+  nextAt: boundaryAfter(limit.every, limit.anchor, now),
+});
+
+function shownSpend(spend: Control["spend"]) {
+  if (spend === "none") return null;
+  if (spend === null) return undefined;
+  return typeof spend === "bigint" ? plain(spend) : { percent: plain(spend.percent) };
 }
 
 function compareSubscriptions(customer: Customer, { subscriptions }: Stored): Difference[] {
@@ -293,9 +313,7 @@ export function compareCharges(
   );
   const names = charges.map(({ customerId, grantId, to }) => nameOf(customerId, grantId, to));
   const twice = names.filter((name, index) => names.indexOf(name) !== index);
-  const missing = [...mine].filter(
-    ([name, charge]) => isSwept && !charge.isDoubtful && !names.includes(name),
-  );
+  const missing = [...mine].filter(([name]) => isSwept && !names.includes(name));
   return [
     ...twice.map((what) => ({ what, expected: "once", got: "twice" })),
     ...missing.map(([what, charge]) => ({ what, expected: charge, got: "none" })),
@@ -303,7 +321,6 @@ export function compareCharges(
       const name = names[index] ?? "";
       const expected = mine.get(name);
       if (expected === undefined) return [{ what: name, expected: "none", got: charge }];
-      if (expected.isDoubtful) return [];
       const { feature, entity, from, overage, amount } = expected;
       return differencesOf(
         name,

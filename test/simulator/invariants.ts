@@ -41,7 +41,11 @@ export class Ledger {
       }
       if (kind === "usage") this.readUse(event);
       const applied = nano(event.value) - nano(event.uncovered ?? 0);
-      if (refundOf === undefined) this.refundable.set(_id, applied);
+      const swept = this.keys.get(`${customerId} ${key?.replace("\u0000late", "\u0000hold")}`);
+      // What a late confirmation has charged is given back with the use that it completes.
+      if (key?.endsWith("\u0000late") && swept !== undefined)
+        this.refundable.set(swept, (this.refundable.get(swept) ?? 0n) + applied);
+      else if (refundOf === undefined) this.refundable.set(_id, applied);
       else this.readRefund(refundOf, nano(event.value));
       if (key === undefined) continue;
       // (f) One key of a customer's, one event.

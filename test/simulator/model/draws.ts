@@ -1,11 +1,12 @@
 /** Taking amounts, and saying whether they could be taken. */
-import { least, nano, notBelowZero, scaledDown, scaledUp, sum, type Nano } from "./amounts.js";
+import { least, nano, notBelowZero, ONE, scaledDown, scaledUp, sum, type Nano } from "./amounts.js";
 import type { Pool } from "../terms.js";
-import { count, governing, roomOf } from "./limits.js";
+import { alignLimits, count, governing, roomOf } from "./limits.js";
 import { payersOf, type Payer, type Scope } from "./order.js";
 import {
   copyOfCustomer,
   drawFrom,
+  isLive,
   left,
   owed,
   type Control,
@@ -44,6 +45,7 @@ function lapseOf(pot: Pot): number | null {
 
 /** Draws what can be drawn. Nothing is undone of it: who rejects throws the customer away. */
 export function draw(world: World, customer: Customer, ask: Ask, overflows: boolean): Outcome {
+  alignLimits(world, customer, ask);
   const payers = payersOf(world, customer, ask);
   const endless = payers.find(({ pot }) => pot.endless);
   if (endless !== undefined) return drawEndless(world, customer, endless, ask);
@@ -74,7 +76,7 @@ export function draw(world: World, customer: Customer, ask: Ask, overflows: bool
     const lapses = lapseOf(pot);
     if (owed(pot) > 0n || amount > left(pot)) pot.mayOwe = true;
     drawFrom(customer, pot, amount);
-    addLot(lots, { pot: pot.serial, amount, units, lapses, parts: [{ at: world.now, amount, units }] });
+    addLot(lots, { pot: pot.serial, amount, units, lapses, at: world.now });
     paid.set(place, { amount: before.amount + amount, units: before.units + units });
     if (place > 0) count(customer, { ...ask, feature: pool.feature }, world.now, amount);
     wanted -= units;
@@ -83,9 +85,9 @@ export function draw(world: World, customer: Customer, ask: Ask, overflows: bool
   for (const payer of payers) take(payer, left(payer.pot));
   const owners = payers.filter(({ pot }) => pot.leftOf === null);
   const wants = ({ pool }: Payer) => priceOf(wanted, pool);
-  for (const payer of owners) take(payer, overageRoom(customer, payer, ask, stops, wants(payer)));
+  for (const payer of owners) take(payer, overageRoom(world, customer, payer, ask, stops, wants(payer)));
   if (overflows)
-    for (const payer of owners) take(payer, spendRoom(customer, payer.pot, ask, stops, wants(payer)));
+    for (const payer of owners) take(payer, spendRoom(world, customer, payer.pot, ask, stops, wants(payer)));
 
   for (const [place, { amount, units }] of paid) {
     const payer = payers.find((each) => each.place === place);
@@ -114,7 +116,7 @@ function drawEndless(world: World, customer: Customer, { pot, pool }: Payer, { u
   const amount = priceOf(units, pool);
   const lapses = lapseOf(pot);
   drawFrom(customer, pot, amount);
-  const lot = { pot: pot.serial, amount, units, lapses, parts: [{ at: world.now, amount, units }] };
+  const lot = { pot: pot.serial, amount, units, lapses, at: world.now };
   return {
     lots: amount > 0n || units > 0n ? [lot] : [],
     applied: units,
@@ -131,12 +133,7 @@ export function addLot(lots: Lot[], lot: Lot): void {
     lots.push(lot);
     return;
   }
-  lots[lots.length - 1] = {
-    ...last,
-    amount: last.amount + lot.amount,
-    units: last.units + lot.units,
-    parts: [...last.parts, ...lot.parts],
-  };
+  lots[lots.length - 1] = { ...last, amount: last.amount + lot.amount, units: last.units + lot.units };
 }
 
 /** A pool that could not pay for all keeps the price of what it did pay for, and no more. */
@@ -155,8 +152,7 @@ function returnDust(
     const back = least(todo, lot.amount);
     drawFrom(customer, pot, -back);
     if (place > 0) count(customer, { ...ask, feature: pool.feature }, world.now, -back);
-    const part = { at: world.now, amount: lot.amount - back, units: lot.units };
-    lots[index] = { ...lot, amount: part.amount, parts: [part] };
+    lots[index] = { ...lot, amount: lot.amount - back };
     todo -= back;
   }
 }
@@ -171,6 +167,7 @@ export function mayOverdraw(customer: Customer, pot: Pot, entity: string | null)
 
 /** How far a pot may go below zero by its terms; undefined if without end. */
 function overageRoom(
+  world: World,
   customer: Customer,
   { pot }: Payer,
   ask: Ask,
@@ -178,7 +175,7 @@ function overageRoom(
   wanted: Nano,
 ): Nano | undefined {
   if (!mayOverdraw(customer, pot, ask.entity)) return 0n;
-  const limited = spendRoom(customer, pot, ask, stops, wanted);
+  const limited = spendRoom(world, customer, pot, ask, stops, wanted);
   if (limited !== undefined) return limited;
   const max = pot.usageBased?.max ?? null;
   return max === null ? undefined : notBelowZero(max - owed(pot));
@@ -186,6 +183,7 @@ function overageRoom(
 
 /** What a spend limit leaves: the customer's spans what all of his entities owe, an entity's that entity's. */
 function spendRoom(
+  world: World,
   customer: Customer,
   pot: Pot,
   { entity }: Ask,
@@ -193,13 +191,26 @@ function spendRoom(
   wanted: Nano,
 ): Nano | undefined {
   const control = governing(customer, pot.feature, entity, hasSpend);
-  if (control === undefined || control.spend === null) return undefined;
-  const spanned = customer.pots.filter(
-    (each) => each.feature === pot.feature && (control.entity === null || each.entity === control.entity),
-  );
-  const room = notBelowZero(control.spend - sum(spanned.map(owed)));
+  if (control === undefined) return undefined;
+  const all = customer.pots.filter((each) => each.feature === pot.feature);
+  const spanned = all.filter((each) => control.entity === null || each.entity === control.entity);
+  const shared = all.filter((each) => each.entity === null || spanned.includes(each));
+  const max = spendLimit(world, control, shared);
+  if (max === undefined) return undefined;
+  const room = notBelowZero(max - sum(spanned.map(owed)));
   if (room < wanted) stops.add("spend_limit");
   return room;
+}
+
+/** In units. A percentage is of what the main plans give each period; of nothing, it is no limit. */
+function spendLimit({ now }: World, { spend }: Control, pots: readonly Pot[]): Nano | undefined {
+  if (spend === null || spend === "none") return undefined;
+  if (typeof spend === "bigint") return spend;
+  const included = pots.filter(
+    (pot) => pot.plan !== null && pot.period !== null && isLive(pot, now) && !pot.addOn && !pot.prepaid,
+  );
+  const whole = sum(included.map(({ granted }) => granted));
+  return whole === 0n ? undefined : scaledDown(whole, spend.percent, 100n * ONE);
 }
 
 /** Whether `ask` could be drawn whole, in a world that is thrown away. */
@@ -240,7 +251,7 @@ export function giveBack(world: World, customer: Customer, scope: Scope, units: 
       amount: -amount,
       units: -back,
       lapses: null,
-      parts: [{ at: world.now, amount: -amount, units: -back }],
+      at: world.now,
     });
     returned.set(place, { amount: before.amount + amount, units: before.units + back });
     giving -= back;

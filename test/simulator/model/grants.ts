@@ -74,10 +74,10 @@ export function grant(world: World, customerId: string, ask: GrantAsk): ChangeAn
     given: 0n,
     isLedgered: true,
     mayOwe: false,
-    tookReturns: false,
+    base: 0n,
   };
   const pot = topUp(world, customer, wanted);
-  const lot = { pot: pot.serial, amount: -value, units: -value, lapses: null, parts: [] };
+  const lot = { pot: pot.serial, amount: -value, units: -value, lapses: null, at: 0 };
   return { replayed: false, balance: log(world, customer, "grant", ask, value, [lot]) };
 }
 
@@ -158,11 +158,18 @@ function setRow(world: World, customer: Customer, scope: Scope, target: Target, 
   } else if ("usage" in target) {
     const shown = sum(chosen.map(({ used }) => used));
     spread(customer, chosen, nano(target.usage) - shown, ({ used }) => used);
+    rebase(chosen);
   } else {
     // What is owed is not what is left: raising what is left does not pay it.
     const shown = sum(chosen.map((each) => left(each)));
     spread(customer, chosen, shown - nano(target.remaining), (each) => each.used - owed(each));
+    rebase(chosen);
   }
+}
+
+/** No draw took what was set by hand: giving back a draw does not give that. */
+function rebase(pots: readonly Pot[]): void {
+  for (const pot of pots) pot.base = least(pot.used, most(pot.base, 0n));
 }
 
 /** Takes or gives in burn order; what is over goes to the first that is no rollover. */
@@ -230,7 +237,7 @@ function worths(customer: Customer, { feature, entity }: Scope): Map<number, Nan
 function lotsOf(before: ReadonlyMap<number, Nano>, after: ReadonlyMap<number, Nano>): Lot[] {
   return [...before].flatMap(([pot, worth]) => {
     const amount = worth - (after.get(pot) ?? 0n);
-    return amount === 0n ? [] : [{ pot, amount, units: amount, lapses: null, parts: [] }];
+    return amount === 0n ? [] : [{ pot, amount, units: amount, lapses: null, at: 0 }];
   });
 }
 

@@ -1,22 +1,13 @@
 /** Amounts drawn ahead of a use, until they are settled. */
 import { plain, type Nano } from "./amounts.js";
-import { DAY } from "./calendar.js";
+import { boundaryUpTo, DAY } from "./calendar.js";
 import { openCustomer } from "./customers.js";
-import { addLot, decide, draw } from "./draws.js";
+import { decide, draw } from "./draws.js";
 import type { Scope } from "./order.js";
 import { restore } from "./returns.js";
 import { summaryOf } from "./summaries.js";
 import { Exceeded, findUse, record, replayed, type UseAnswer } from "./uses.js";
-import {
-  customerOf,
-  KnownWrong,
-  Refusal,
-  type Customer,
-  type Hold,
-  type Lot,
-  type Use,
-  type World,
-} from "./world.js";
+import { customerOf, Refusal, type Customer, type Hold, type Lot, type Use, type World } from "./world.js";
 
 /** Where a settled hold, and its late confirmation, are found: beside all keys of an app. */
 export const holdKey = (id: string): string => `hold ${id}`;
@@ -98,19 +89,36 @@ export function extend(
     const ask = { ...hold, units };
     if (!decide(world, customer, ask).allowed) return false;
     const { lots, unlimited } = draw(world, customer, ask, false);
-    hold.lots = joined(hold.lots, lots);
+    hold.lots = joined(customer, hold, hold.lots, lots);
     hold.value += units;
     hold.unlimited ||= unlimited;
   }
-  if (ttl !== null) hold.expires = Math.min(hold.since + DAY, Math.max(hold.expires, world.now + ttl));
-  return true;
+  const wanted = ttl === null ? 0 : world.now + ttl;
+  hold.expires = Math.max(hold.expires, Math.min(hold.since + DAY, wanted));
+  return hold.expires >= wanted;
 }
 
-function joined(earlier: readonly Lot[], later: readonly Lot[]): Lot[] {
-  const [first, ...rest] = later;
-  const lots = [...earlier];
-  if (first !== undefined) addLot(lots, first);
-  return [...lots, ...rest];
+/** Draws of one pot one after the other are one, where it makes no difference when each of them was. */
+function joined(customer: Customer, scope: Scope, earlier: readonly Lot[], later: readonly Lot[]): Lot[] {
+  const [last, first] = [earlier.at(-1), later[0]];
+  const isOne = last !== undefined && first !== undefined && isOnePeriod(customer, scope, last, first);
+  if (!isOne || last.lapses !== first.lapses) return [...earlier, ...later];
+  const both = { ...last, amount: last.amount + first.amount, units: last.units + first.units };
+  return [...earlier.slice(0, -1), both, ...later.slice(1)];
+}
+
+/** No period has ended between two draws of one pot: of a limit, or of what the pot charges or carries. */
+function isOnePeriod(customer: Customer, scope: Scope, a: Lot, b: Lot): boolean {
+  const pot = customer.pots.find(({ serial }) => serial === a.pot);
+  if (a.pot !== b.pot || pot === undefined) return false;
+  const isOwed = pot.usageBased !== null || pot.carries;
+  const periods = isOwed && pot.period !== null ? [pot.period] : [];
+  const limits = customer.controls
+    .filter(({ entity }) => entity === null || entity === scope.entity)
+    .flatMap((control) => control.limits ?? []);
+  return [...periods, ...limits].every(
+    ({ every, anchor }) => boundaryUpTo(every, anchor, Math.max(a.at, b.at)) <= Math.min(a.at, b.at),
+  );
 }
 
 export function confirm(world: World, customerId: string, id: string, total: Nano | null): Settled {
@@ -140,14 +148,13 @@ function settle(world: World, customer: Customer, hold: Hold, units: Nano, isExp
   const { id, feature, entity, value } = hold;
   let [lots, uncovered, lapsed, unlimited] = [hold.lots, 0n, 0n, hold.unlimited];
   if (units < value) {
-    const paid = { lots, recordedAt: hold.since };
-    const returned = restore(world, customer, hold, paid, value - units);
+    const returned = restore(world, customer, hold, lots, value - units);
     ({ kept: lots, lapsed } = returned);
     // The event of a settlement tells what stays charged, not who else got what came back.
     for (const taker of returned.takers) taker.isLedgered = false;
   } else if (units > value) {
     const more = draw(world, customer, { feature, entity, units: units - value }, false);
-    lots = joined(lots, more.lots);
+    lots = joined(customer, hold, lots, more.lots);
     ({ uncovered } = more);
     unlimited ||= more.unlimited;
   }
@@ -196,7 +203,7 @@ function asOne(swept: Use, late: UseAnswer, confirmed: Nano): Settled {
     applied: plain(applied),
     uncovered: plain(confirmed - applied),
     late: true,
-    lapsed: 0,
+    lapsed: plain(swept.lapsed ?? 0n),
   };
 }
 
@@ -209,11 +216,9 @@ export function sweepHolds(world: World): void {
   }
 }
 
-/** A swept hold that was confirmed late for more has two events; its key finds the first alone. */
-export function refuseTwoEvents(customer: Customer, key: string): void {
-  if (findUse(customer, lateKey(key)) !== undefined)
-    throw new KnownWrong("a refund by its key does not find what a late confirmation has charged");
-}
+/** A swept hold that was confirmed late for more: what that charged is a part of the same use. */
+export const lateOf = (customer: Customer, swept: Use): Use | undefined =>
+  swept.expired === true ? findUse(customer, lateKey(swept.key?.replace("hold ", "") ?? "")) : undefined;
 
 function openHold(world: World, customerId: string, id: string): { customer: Customer; hold: Hold } {
   const customer = world.customers.get(customerId);

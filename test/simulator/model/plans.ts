@@ -80,7 +80,7 @@ export function potOf(world: World, customer: Customer, plan: Plan, item: Item, 
     given: 0n,
     isLedgered: true,
     mayOwe: false,
-    tookReturns: false,
+    base: 0n,
   };
 }
 
@@ -412,7 +412,7 @@ function keepRest(world: World, customer: Customer, old: Pot, ends: number | nul
     given: 0n,
     isLedgered: true,
     mayOwe: false,
-    tookReturns: false,
+    base: 0n,
   });
 }
 

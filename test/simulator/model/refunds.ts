@@ -1,9 +1,9 @@
 /** Refunds of uses that have happened: at most once in sum. */
 import { sum, type Nano } from "./amounts.js";
-import { holdKey, refuseTwoEvents } from "./holds.js";
+import { holdKey, lateOf } from "./holds.js";
 import { divide, restore } from "./returns.js";
 import { findUse, record, replayed, type UseAnswer } from "./uses.js";
-import { Refusal, Unknown, type Customer, type Use, type World } from "./world.js";
+import { Refusal, Unknown, type Customer, type Lot, type Use, type World } from "./world.js";
 
 export interface RefundAsk {
   /** The name of the use … */
@@ -18,26 +18,37 @@ export function refund(world: World, customerId: string, ask: RefundAsk): UseAns
   const customer = world.customers.get(customerId);
   const use = customer && useOf(customer, ask);
   if (customer === undefined || use?.kind !== "usage") throw new Refusal("invalid_argument");
+  if (use.value < 0n) throw new Refusal("invalid_argument");
   const earlier = customer.uses.filter(({ refundOf }) => refundOf === use);
   const repeated = earlier.find(({ key }) => ask.refundKey !== null && key === refundKeyOf(ask.refundKey));
   if (repeated !== undefined) {
     if (ask.units !== null && repeated.value !== -ask.units) throw new Refusal("idempotency_conflict");
     return replayed(repeated);
   }
-  const returned = sum(earlier.map(({ value }) => -value));
-  const left = use.value - use.uncovered - returned;
+  const lots = leftOf(customer, use, earlier);
+  const left = sum(lots.map((lot) => lot.units));
   const units = ask.units ?? left;
   if (units < 0n || units > left) throw new Refusal("invalid_amount");
   const scope = { feature: use.feature ?? "", entity: use.entity };
-  const { kept } = divide(use.lots, returned);
-  const { lots, lapsed } = restore(world, customer, scope, { lots: kept, recordedAt: use.at }, units);
+  const back = restore(world, customer, scope, lots, units);
   const key = ask.refundKey === null ? null : refundKeyOf(ask.refundKey);
   return record(
     world,
     customer,
     { ...scope, units: -units, key, label: null, refundOf: use },
-    { lots, uncovered: -lapsed, unlimited: false },
+    { lots: back.lots, uncovered: -back.lapsed, unlimited: false },
   );
+}
+
+/** What is left of a use, and of its late confirmation, after what was given back before and after that. */
+function leftOf(customer: Customer, use: Use, refunds: readonly Use[]): Lot[] {
+  const less = (lots: readonly Lot[], returned: readonly Use[]) =>
+    divide(lots, sum(returned.map(({ value }) => -value))).kept;
+  const late = lateOf(customer, use);
+  if (late === undefined) return less(use.lots, refunds);
+  const isEarlier = (each: Use) => customer.uses.indexOf(each) < customer.uses.indexOf(late);
+  const [earlier, later] = [refunds.filter(isEarlier), refunds.filter((each) => !isEarlier(each))];
+  return less([...less(use.lots, earlier), ...late.lots], later);
 }
 
 /** A refund's key is unique for its use alone. */
@@ -50,7 +61,5 @@ function useOf(customer: Customer, { label, key }: RefundAsk): Use | undefined {
     if (named === undefined) throw new Unknown(`the use ${label}`);
     return named;
   }
-  const found = findUse(customer, key ?? "") ?? findUse(customer, holdKey(key ?? ""));
-  if (found?.key === holdKey(key ?? "")) refuseTwoEvents(customer, key ?? "");
-  return found;
+  return findUse(customer, key ?? "") ?? findUse(customer, holdKey(key ?? ""));
 }

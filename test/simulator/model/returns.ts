@@ -1,9 +1,11 @@
 /** Giving back what a use took, to the very pots that paid, the last first. */
 import { least, notBelowZero, scaledDown, scaledUp, type Nano } from "./amounts.js";
+import { boundaryUpTo } from "./calendar.js";
 import { giveBack } from "./draws.js";
-import { refuseWrongWindow, uncount } from "./limits.js";
+import { uncount } from "./limits.js";
 import type { Scope } from "./order.js";
-import { drawFrom, KnownWrong, type Customer, type Drawn, type Lot, type Pot, type World } from "./world.js";
+import { chargeOf } from "./prices.js";
+import { drawFrom, type Charge, type Customer, type Lot, type Pot, type World } from "./world.js";
 
 export interface Returned {
   /** What came back, below zero. */
@@ -16,15 +18,12 @@ export interface Returned {
   takers: Pot[];
 }
 
-/**
- * Gives back `units` of `lots`. `recordedAt` is when the deployment says that all of them were drawn:
- * when the event was written, or the hold was made.
- */
+/** Gives back `units` of `lots`. */
 export function restore(
   world: World,
   customer: Customer,
   scope: Scope,
-  { lots, recordedAt }: { lots: readonly Lot[]; recordedAt: number },
+  lots: readonly Lot[],
   units: Nano,
 ): Returned {
   const { kept, returning } = divide(lots, units);
@@ -32,31 +31,27 @@ export function restore(
   let [lapsed, homeless] = [0n, 0n];
   for (const lot of returning) {
     const home = customer.pots.find(({ serial }) => serial === lot.pot);
-    const isCounted = home?.endless !== true;
-    const isCredits = home !== undefined && home.feature !== scope.feature;
-    for (const { at, units: drawn, amount } of isCounted ? lot.parts : []) {
-      refuseWrongWindow(customer, scope, at, recordedAt, world.now);
-      uncount(customer, scope, at, drawn, world.now);
-      if (!isCredits) continue;
-      const credits = { feature: home.feature, entity: scope.entity };
-      refuseWrongWindow(customer, credits, at, recordedAt, world.now);
-      uncount(customer, credits, at, amount, world.now);
+    if (home?.endless !== true) {
+      uncount(customer, scope, lot.at, lot.units, world.now);
+      if (home !== undefined && home.feature !== scope.feature)
+        uncount(customer, { feature: home.feature, entity: scope.entity }, lot.at, lot.amount, world.now);
     }
+    const [off, rest] = takeOffCharge(world, customer, lot);
+    if (off.units !== 0n || off.amount !== 0n) back.push(negated(off));
     if (lot.lapses !== null && world.now >= lot.lapses) {
-      lapsed += lot.units;
+      lapsed += rest.units;
       if (home !== undefined) home.isLedgered = false;
     } else if (home === undefined) {
-      homeless += lot.units;
+      homeless += rest.units;
     } else {
-      const returned = putBack(customer, home, lot);
+      const returned = putBack(world, customer, home, rest);
       if (returned.units !== 0n || returned.amount !== 0n) back.push(negated(returned));
-      lapsed += lot.units - returned.units;
+      lapsed += rest.units - returned.units;
     }
   }
   if (homeless === 0n) return { lots: back, kept, lapsed, takers: [] };
   const refilled = giveBack(world, customer, scope, homeless);
   const takers = customer.pots.filter(({ serial }) => refilled.lots.some(({ pot }) => pot === serial));
-  for (const taker of takers) taker.tookReturns = true;
   return { lots: [...back, ...refilled.lots], kept, lapsed: lapsed - refilled.uncovered, takers };
 }
 
@@ -84,46 +79,50 @@ export function divide(lots: readonly Lot[], units: Nano): { kept: Lot[]; return
 /** What stays of a lot is charged in proportion, rounded up. */
 function split(lot: Lot, back: Nano): [gone: Lot, stays: Lot] {
   const units = lot.units - back;
-  const amount = scaledUp(units, lot.amount, lot.units);
-  const [staying, going] = splitParts(lot.parts, { units, amount });
+  const amount = lot.units === 0n ? lot.amount : scaledUp(units, lot.amount, lot.units);
   return [
-    { ...lot, units: back, amount: lot.amount - amount, parts: going },
-    { ...lot, units, amount, parts: staying },
+    { ...lot, units: back, amount: lot.amount - amount },
+    { ...lot, units, amount },
   ];
 }
 
-/** The earliest parts stay, up to so many units and so much of the amount. */
-function splitParts(
-  parts: readonly Drawn[],
-  { units, amount }: { units: Nano; amount: Nano },
-): [staying: Drawn[], going: Drawn[]] {
-  let [unitsLeft, amountLeft] = [units, amount];
-  const [staying, going]: [Drawn[], Drawn[]] = [[], []];
-  for (const part of parts) {
-    const kept = { at: part.at, units: least(part.units, unitsLeft), amount: least(part.amount, amountLeft) };
-    staying.push(kept);
-    going.push({ at: part.at, units: part.units - kept.units, amount: part.amount - kept.amount });
-    unitsLeft -= kept.units;
-    amountLeft -= kept.amount;
-  }
-  return [staying, going];
+/** What of a lot fits into `room`, and what does not. */
+function partOf(lot: Lot, room: Nano): [part: Lot, rest: Lot] {
+  if (room >= lot.amount) return [lot, { ...lot, amount: 0n, units: 0n }];
+  return split(lot, scaledDown(room, lot.units, lot.amount));
 }
 
-/** Puts a lot back; answers what of it there was to put back: of a debt that was paid since, nothing. */
-function putBack(customer: Customer, pot: Pot, lot: Lot): Lot {
-  if (pot.carries && pot.period !== null && pot.ends !== null) {
-    throw new KnownWrong("a debt that expires one day cannot be told from what was granted");
-  }
-  const isDebt = pot.carries && pot.period !== null && lot.lapses === null;
-  const room = isDebt ? notBelowZero(pot.used) : lot.amount;
-  const units = room < lot.amount ? scaledDown(room, lot.units, lot.amount) : lot.units;
-  const [back] = split(lot, units);
-  if (pot.used < back.amount && pot.tookReturns) {
-    throw new KnownWrong("more comes back to a pot than was drawn of it, after what came back of others");
-  }
-  if (units < lot.units) pot.isLedgered = false;
+/** Overage of a period that is closed comes off its charge; what is held is returned as well. */
+function takeOffCharge(world: World, customer: Customer, lot: Lot): [off: Lot, rest: Lot] {
+  const [charge] = world.charges
+    .filter(
+      ({ customer: id, pot, to }) =>
+        id === customer.id && pot === lot.pot && lot.at < to && to <= (lot.lapses ?? Infinity),
+    )
+    .sort((a, b) => a.to - b.to);
+  const nothing = { ...lot, amount: 0n, units: 0n };
+  if (charge === undefined) return [nothing, lot];
+  const [off, rest] = partOf(lot, charge.overage);
+  const overage = charge.overage - off.amount;
+  const { price, granted, isHeld } = charge.terms;
+  const corrected: Charge = { ...charge, overage, amount: chargeOf(price, granted + overage, granted) };
+  world.charges = world.charges.flatMap((each) =>
+    each !== charge ? [each] : overage === 0n ? [] : [corrected],
+  );
+  return isHeld ? [nothing, lot] : [off, rest];
+}
+
+/** Puts a lot back; answers what of it there was to put back: of an earlier period, a debt that is carried still. */
+function putBack(world: World, customer: Customer, pot: Pot, lot: Lot): Lot {
+  const { period } = pot;
+  const isOlder =
+    pot.carries && period !== null && lot.at < boundaryUpTo(period.every, period.anchor, world.now);
+  const room = isOlder ? least(pot.base, pot.used) : pot.used - least(pot.base, 0n);
+  const [back] = partOf(lot, notBelowZero(room));
+  if (back.units < lot.units) pot.isLedgered = false;
   drawFrom(customer, pot, -back.amount);
+  if (isOlder && pot.base > 0n) pot.base -= back.amount;
   return back;
 }
 
-const negated = (lot: Lot): Lot => ({ ...lot, amount: -lot.amount, units: -lot.units, parts: [] });
+const negated = (lot: Lot): Lot => ({ ...lot, amount: -lot.amount, units: -lot.units });

@@ -119,7 +119,6 @@ export function closePeriod(world: World, customer: Customer, pot: Pot): void {
     pot.period === null
       ? begun
       : Math.max(begun, boundaryUpTo(pot.period.every, pot.period.anchor, world.now - 1));
-  const isHeld = customer.holds.some(({ lots }) => lots.some((lot) => lot.pot === pot.serial));
   world.charges.push({
     customer: customer.id,
     pot: pot.serial,
@@ -129,8 +128,7 @@ export function closePeriod(world: World, customer: Customer, pot: Pot): void {
     to: world.now,
     overage: owed(pot),
     amount: chargeOf(pot.usageBased.price, pot.used, pot.granted),
-    // An open hold is charged as it stands, whatever it is settled at.
-    isDoubtful: isHeld,
+    terms: { price: pot.usageBased.price, granted: pot.granted, isHeld: pot.period === null },
   });
 }
 
@@ -140,6 +138,7 @@ function reset(world: World, customer: Customer, pot: Pot): void {
   closePeriod(world, customer, pot);
   rollOver(world, customer, pot);
   adjustPot(customer, pot, { used: pot.carries ? owed(pot) : 0n });
+  pot.base = pot.used;
   period.next = boundaryAfter(period.every, period.anchor, world.now);
 }
 
@@ -176,7 +175,7 @@ function rollOver(world: World, customer: Customer, pot: Pot): void {
       given: 0n,
       isLedgered: true,
       mayOwe: false,
-      tookReturns: false,
+      base: 0n,
     });
   }
   capRollovers(customer, pot);

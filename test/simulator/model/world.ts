@@ -44,15 +44,8 @@ export interface Pot {
   isLedgered: boolean;
   /** Something allowed it below zero once. */
   mayOwe: boolean;
-  /** What came back of other pots, which are gone, went into it. */
-  tookReturns: boolean;
-}
-
-/** A part of what was drawn, and when. */
-export interface Drawn {
-  at: number;
-  amount: Nano;
-  units: Nano;
+  /** What of `used` no draw of this period took: a debt that was carried in, or (below 0) what was set by hand. */
+  base: Nano;
 }
 
 /** What was taken from one pot. */
@@ -62,8 +55,7 @@ export interface Lot {
   units: Nano;
   /** When it would have lapsed anyway. */
   lapses: number | null;
-  /** Of which it is made, the latest last. */
-  parts: Drawn[];
+  at: number;
 }
 
 /** An event. Never changed once it is written. */
@@ -122,12 +114,15 @@ export interface Limit {
   counted: Counted[];
 }
 
+/** One owner's own controls of a feature; null where it has none. */
 export interface Control {
   feature: string;
   entity: string | null;
   limits: Limit[] | null;
+  /** What was counted by limits that were taken away: it counts again if they come back within their period. */
+  idle: Limit[];
   allowed: boolean | null;
-  spend: Nano | null;
+  spend: Nano | { percent: Nano } | "none" | null;
 }
 
 export interface Subscription {
@@ -167,6 +162,7 @@ export interface Customer {
   books: Map<string, Book>;
 }
 
+/** Never changed once it is written: a correction is another in its place. */
 export interface Charge {
   customer: string;
   pot: number;
@@ -176,8 +172,8 @@ export interface Charge {
   to: number;
   overage: Nano;
   amount: Nano;
-  /** Known to be wrong in the deployment: not compared. */
-  isDoubtful: boolean;
+  /** What priced it. */
+  terms: { price: Price; granted: Nano; isHeld: boolean };
 }
 
 export interface World {
@@ -204,7 +200,8 @@ export function copyOfCustomer(customer: Customer): Customer {
     pots: customer.pots.map((pot) => ({ ...pot, period: pot.period && { ...pot.period } })),
     controls: customer.controls.map((control) => ({
       ...control,
-      limits: control.limits && control.limits.map((each) => ({ ...each, counted: [...each.counted] })),
+      limits: control.limits && control.limits.map(copyOfLimit),
+      idle: control.idle.map(copyOfLimit),
     })),
     subscriptions: customer.subscriptions.map((each) => ({ ...each })),
     uses: [...customer.uses],
@@ -212,6 +209,8 @@ export function copyOfCustomer(customer: Customer): Customer {
     books: new Map([...customer.books].map(([feature, book]) => [feature, { ...book }])),
   };
 }
+
+const copyOfLimit = (limit: Limit): Limit => ({ ...limit, counted: [...limit.counted] });
 
 /** The call is refused; nothing has happened. */
 export class Refusal extends Error {
@@ -297,7 +296,7 @@ export const worthOf = (customer: Customer, feature: string): Nano =>
 export function controlOf(customer: Customer, feature: string, entity: string | null): Control {
   const found = customer.controls.find((each) => each.feature === feature && each.entity === entity);
   if (found !== undefined) return found;
-  const control: Control = { feature, entity, limits: null, allowed: null, spend: null };
+  const control: Control = { feature, entity, limits: null, idle: [], allowed: null, spend: null };
   customer.controls.push(control);
   return control;
 }
