@@ -28,17 +28,17 @@ export function madeUp(chance: Chance): { theme: Theme; terms: Terms } {
     return messages === undefined ? others : [...item(messages, size), ...others];
   };
   const plans: Plan[] = [
-    { id: "free", group: "main", isDefault: true, items: withMessages(10) },
-    { id: "hobby", group: "main", items: withMessages(20) },
-    { id: "pro", group: "main", price: { amount: 20, every: MONTH }, items: withMessages(100) },
+    { id: "free", group: "main", isDefault: true, items: withMessages(6) },
+    { id: "hobby", group: "main", items: withMessages(8) },
+    { id: "pro", group: "main", price: { amount: 20, every: MONTH }, items: withMessages(16) },
     {
       id: "max",
       group: "main",
       price: { amount: 50, every: chance.pick([MONTH, { interval: "year", count: 1 }]) },
-      items: withMessages(300),
+      items: withMessages(30),
     },
-    { id: "extra", group: "main", addOn: true, price: { amount: 5, every: MONTH }, items: items(30) },
-    { id: "other", group: "side", price: { amount: 9, every: MONTH }, items: items(40) },
+    { id: "extra", group: "main", addOn: true, price: { amount: 5, every: MONTH }, items: items(5) },
+    { id: "other", group: "side", price: { amount: 9, every: MONTH }, items: items(10) },
     {
       id: "pack",
       group: "packs",
@@ -74,7 +74,7 @@ function featuresOf(chance: Chance, theme: Theme): Feature[] {
 }
 
 function itemOf(chance: Chance, theme: Theme, { id: feature, kind }: Feature, size: number): Item[] {
-  const included = chance.pick([size, size, size * 2, size / 2, size + 0.5]);
+  const included = chance.pick([size, size, size * 2, size / 2, size + 0.5, 0]);
   if (kind === "boolean") return [{ feature, included: 0, unlimited: true }];
   if (chance.once(0.04))
     return [{ feature, included: 0, unlimited: true, every: kind === "held" ? undefined : MONTH }];
@@ -83,9 +83,9 @@ function itemOf(chance: Chance, theme: Theme, { id: feature, kind }: Feature, si
   const shared = perEntity ? { entityFeature: "seats" } : {};
   if (kind === "held") {
     const price = chance.once(0.3)
-      ? { price: priceOf(chance, 5, chance.pick(["prepaid", "usage_based"])) }
+      ? { price: priceOf(chance, 3, chance.pick(["prepaid", "usage_based"])) }
       : {};
-    return [{ feature, included: 5, ...price }];
+    return [{ feature, included: 3, ...price }];
   }
   const every = chance.weighted<Every>([
     [6, MONTH],
@@ -100,7 +100,7 @@ function itemOf(chance: Chance, theme: Theme, { id: feature, kind }: Feature, si
   const item: Item = { feature, included, ...shared, ...(isOneOff ? {} : { every }) };
   if (isOneOff) return [item];
   const isMonthly = every.interval === "month" || every.interval === "quarter" || every.interval === "year";
-  if ((theme === "rollovers" || theme === "all") && chance.once(0.6))
+  if ((theme === "rollovers" || theme === "all") && chance.once(0.85))
     item.rollover = rolloverOf(chance, size, isMonthly);
   if ((theme === "usage-based" || theme === "all") && chance.once(0.6))
     item.price = priceOf(chance, included, "usage_based");

@@ -142,7 +142,7 @@ export class Deployment {
           reservationId: hold,
           ...useOptions({ entity }),
         });
-        return allowed ? { expiresAt, replayed } : decisionOf(refusal);
+        return allowed ? { expiresAt: Math.floor(expiresAt ?? 0), replayed } : decisionOf(refusal);
       }
       case "report":
         await tally.reservations.report(ctx, { ...holdOf(step), total: step.total });

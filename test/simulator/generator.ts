@@ -84,17 +84,20 @@ export class Generator {
 
   private amount(world: World, customer: string, feature: string, entity?: string): number {
     const known = this.known(world, customer);
-    const rest = known && summaryOf(world, known, { feature, entity: entity ?? null }).remaining;
-    return this.chance.weighted<number>(
-      [
-        [4, this.chance.pick([1, 1, 2, 3, 5])],
-        [2, this.chance.pick([0.1, 0.5, 7.25, 1.001, 0.000000001])],
-        [2, this.chance.pick([12, 20, 45.5, 120])],
-        [2, Math.min(rest ?? 10, 5000)],
-        [1, Math.min((rest ?? 10) + 1, 5000)],
-        [0.3, 0],
-      ].map(([weight, amount]) => [weight ?? 0, Number((amount ?? 0).toFixed(9))] as const),
-    );
+    const summary = known && summaryOf(world, known, { feature, entity: entity ?? null });
+    // What is left of everything, of the first to pay, or a little more than there is.
+    const whole = Math.min(summary?.remaining ?? 10, 5_000);
+    const first = Math.min(summary?.breakdown[0]?.remaining ?? 5, 5_000);
+    const amount = this.chance.weighted<number>([
+      [5, this.chance.pick([1, 1, 2, 3, 5])],
+      [2, this.chance.pick([0.1, 0.5, 7.25, 1.001, 0.000000001])],
+      [1, this.chance.pick([12, 20, 45.5])],
+      [2, whole],
+      [1, first],
+      [3, whole + this.chance.pick([1, 2.5, 8, 25])],
+      [0.4, 0],
+    ]);
+    return Number(amount.toFixed(9));
   }
 
   private pass(world: World): Step {

@@ -3,11 +3,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createServer } from "vite";
 
-const { values } = parseArgs({ options: { seed: { type: "string" }, steps: { type: "string" } } });
+const { values } = parseArgs({
+  options: { seed: { type: "string" }, steps: { type: "string" }, verbose: { type: "boolean" } },
+});
 const seed = Number(values.seed ?? Date.now() % 1_000_000_000);
 const steps = Number(values.steps ?? 20_000);
 if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(steps) || seed < 0 || steps < 1) {
-  console.error("Usage: npm run simulate -- --seed S --steps N");
+  console.error("Usage: npm run simulate -- [--seed S] [--steps N] [--verbose]");
   process.exit(2);
 }
 // Vite loads the TypeScript and expands the globs; nothing is served.
@@ -40,6 +42,8 @@ try {
     `seed ${seed}: ${result.steps} steps in ${result.runs} runs, ${seconds()} s, ${result.report === null ? "all as the model says" : "FAILED"}`,
   );
   for (const line of leftOutLines(result.leftOut)) console.log(line);
+  if (values.verbose)
+    for (const [sight, times] of [...result.seen].sort()) console.log(`${times} × ${sight}`);
   if (result.report !== null) console.log(result.report);
   process.exitCode = result.report === null ? 0 : 1;
 } finally {

@@ -20,8 +20,21 @@ export interface Failure {
 export interface Run {
   taken: number;
   /** Why steps were not taken, and how often. */
-  leftOut: Map<string, number>;
+  leftOut: Tally;
+  /** What happened, and how often. */
+  seen: Tally;
   failure: Failure | null;
+}
+
+/** How often something was. */
+export class Tally extends Map<string, number> {
+  count(name: string, times = 1): void {
+    this.set(name, (this.get(name) ?? 0) + times);
+  }
+
+  add(other: Tally): void {
+    for (const [name, times] of other) this.count(name, times);
+  }
 }
 
 /** Every so many runs one has a twin, which is looked at all the time. */
@@ -35,19 +48,21 @@ export async function run(seed: number, steps: number, options: Options): Promis
   const hasTwin = seed % TWIN_EVERY === 0;
   const generator = new Generator(chance);
   const done: Step[] = [];
-  const leftOut = new Map<string, number>();
+  const [leftOut, seen] = [new Tally(), new Tally()];
   const session = new Session(terms, start, { ...options, hasTwin });
   try {
     for (let count = 0; count < steps; count++) {
       const step = count === steps - 1 ? LAST : generator.next(session.world);
       const taken = await session.take(step);
-      if (taken.kind === "left out") leftOut.set(taken.reason, (leftOut.get(taken.reason) ?? 0) + 1);
+      if (taken.kind === "left out") leftOut.count(taken.reason);
       else done.push(step);
+      if (taken.kind === "agreed") for (const sight of taken.seen) seen.count(sight);
       if (taken.kind === "failed") {
         const { differences } = taken;
         return {
           taken: done.length,
           leftOut,
+          seen,
           failure: { seed, terms, start, steps: done, differences, hasTwin },
         };
       }
@@ -55,7 +70,7 @@ export async function run(seed: number, steps: number, options: Options): Promis
   } finally {
     session.end();
   }
-  return { taken: done.length, leftOut, failure: null };
+  return { taken: done.length, leftOut, seen, failure: null };
 }
 
 /** What every run ends with: all that time has done is stored, and all charges with it. */
@@ -108,7 +123,17 @@ export async function shrunk(
       if (failed !== null && kindOf(failed.differences) === kind) smallest = { ...smallest, ...failed };
     }
   }
-  return smallest;
+  const merged = await replay(smallest, withOnePass(smallest.steps), options);
+  return merged !== null && kindOf(merged.differences) === kind ? { ...smallest, ...merged } : smallest;
+}
+
+/** Times that pass one after the other, as one. */
+function withOnePass(steps: readonly Step[]): Step[] {
+  return steps.reduce<Step[]>((merged, step) => {
+    const last = merged.at(-1);
+    if (step.do !== "pass" || last?.do !== "pass") return [...merged, step];
+    return [...merged.slice(0, -1), { do: "pass", ms: last.ms + step.ms }];
+  }, []);
 }
 
 /** What of a difference stays the same when ids and amounts do not. */

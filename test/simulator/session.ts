@@ -14,8 +14,9 @@ import type { Modules, Stored } from "./inspection.js";
 import { Matching } from "./matching.js";
 import { potAt } from "./model/grants.js";
 import { tried, type Outcome } from "./model/model.js";
-import { nextBoundary } from "./model/time.js";
-import { KnownWrong, newWorld, Unknown, type World } from "./model/world.js";
+import { nextBoundary, passTo } from "./model/time.js";
+import { copyOf, KnownWrong, newWorld, Unknown, type World } from "./model/world.js";
+import { sightsOf } from "./sights.js";
 import type { Step } from "./steps.js";
 import type { Terms } from "./terms.js";
 
@@ -28,7 +29,7 @@ export interface Options {
 }
 
 export type Taken =
-  | { kind: "agreed" }
+  | { kind: "agreed"; seen: string[] }
   /** It was not done: for a reason that is known, or because what it refers to is not there. */
   | { kind: "left out"; reason: string }
   | { kind: "failed"; differences: Difference[] };
@@ -60,6 +61,7 @@ export class Session {
   }
 
   async take(step: Step): Promise<Taken> {
+    const before = this.world;
     let outcome: Outcome;
     try {
       outcome = tried(this.world, step);
@@ -71,7 +73,8 @@ export class Session {
     const differences = await this.differences(step, outcome).catch((error: unknown) => [
       { what: "the deployment", expected: "an answer, or a typed refusal", got: String(error) },
     ]);
-    return differences.length === 0 ? { kind: "agreed" } : { kind: "failed", differences };
+    if (differences.length > 0) return { kind: "failed", differences };
+    return { kind: "agreed", seen: sightsOf(step, before, outcome) };
   }
 
   private async differences(step: Step, outcome: Outcome): Promise<Difference[]> {
@@ -152,14 +155,12 @@ export class Session {
   /** In the twin the cron runs at every boundary on the way, and right after. */
   private async passTwin(from: World, until: number): Promise<void> {
     if (this.twin === null) return;
-    let at = from.now;
+    const world = copyOf(from);
     for (let boundaries = 0; boundaries < MOST_BOUNDARIES; boundaries++) {
-      const world = tried(from, { do: "pass", ms: at - from.now });
-      if (world.kind !== "answered") return;
-      const next = Math.min(...[...world.world.customers.values()].map((each) => nextBoundary(each, at)));
+      const next = Math.min(...[...world.customers.values()].map((each) => nextBoundary(each, world.now)));
       if (next > until) break;
-      at = next;
-      this.clock.now = at;
+      passTo(world, next);
+      this.clock.now = next;
       await this.twin.sweep("resets");
     }
     this.clock.now = until;

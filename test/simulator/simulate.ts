@@ -1,6 +1,6 @@
 /** Many short runs, one after the other, from one seed. */
 import { componentModules } from "./inspection.js";
-import { run, shrunk, type Failure } from "./runner.js";
+import { run, shrunk, Tally, type Failure } from "./runner.js";
 import { reportOf } from "./report.js";
 import type { Options } from "./session.js";
 
@@ -10,7 +10,9 @@ export const STEPS_OF_A_RUN = 120;
 export interface Simulation {
   steps: number;
   runs: number;
-  leftOut: Map<string, number>;
+  leftOut: Tally;
+  /** What happened, and how often. */
+  seen: Tally;
   /** Null if all went well. */
   failure: Failure | null;
   report: string | null;
@@ -27,13 +29,24 @@ export interface Settings extends Partial<Pick<Options, "fault">> {
 export async function simulate({ seed, steps, progress, shrinkMs, fault }: Settings): Promise<Simulation> {
   const modules = await componentModules();
   const options: Options = { modules, ...(fault && { fault }) };
-  const simulation: Simulation = { steps: 0, runs: 0, leftOut: new Map(), failure: null, report: null };
+  const simulation: Simulation = {
+    steps: 0,
+    runs: 0,
+    leftOut: new Tally(),
+    seen: new Tally(),
+    failure: null,
+    report: null,
+  };
   for (let index = 0; simulation.steps < steps; index++) {
-    const { taken, leftOut, failure } = await run(seed + index, Math.min(STEPS_OF_A_RUN, steps), options);
+    const { taken, leftOut, seen, failure } = await run(
+      seed + index,
+      Math.min(STEPS_OF_A_RUN, steps),
+      options,
+    );
     simulation.steps += taken;
     simulation.runs += 1;
-    for (const [reason, count] of leftOut)
-      simulation.leftOut.set(reason, (simulation.leftOut.get(reason) ?? 0) + count);
+    simulation.leftOut.add(leftOut);
+    simulation.seen.add(seen);
     if (failure !== null) {
       const smallest = await shrunk(failure, options, { withinMs: shrinkMs });
       return { ...simulation, failure: smallest, report: reportOf(smallest, failure.steps.length) };

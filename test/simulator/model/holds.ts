@@ -7,7 +7,16 @@ import type { Scope } from "./order.js";
 import { restore } from "./returns.js";
 import { summaryOf } from "./summaries.js";
 import { Exceeded, findUse, record, replayed, type UseAnswer } from "./uses.js";
-import { customerOf, Refusal, type Customer, type Hold, type Lot, type Use, type World } from "./world.js";
+import {
+  customerOf,
+  KnownWrong,
+  Refusal,
+  type Customer,
+  type Hold,
+  type Lot,
+  type Use,
+  type World,
+} from "./world.js";
 
 /** Where a settled hold, and its late confirmation, are found: beside all keys of an app. */
 export const holdKey = (id: string): string => `hold ${id}`;
@@ -205,6 +214,13 @@ function asOne(swept: Use, late: UseAnswer, confirmed: Nano): Settled {
     late: true,
     lapsed: plain(swept.lapsed ?? 0n),
   };
+}
+
+/** A day from a hold's start is told to the thousandth of a millisecond: at that very one it is open, or not. */
+export function refuseDoubt(world: World): void {
+  const holds = [...world.customers.values()].flatMap((each) => each.holds);
+  if (holds.some(({ since, expires }) => expires === since + DAY && expires === world.now))
+    throw new KnownWrong("whether a hold of a day is over at its last millisecond");
 }
 
 /** Settles what nobody has settled in time, at what was reported. */

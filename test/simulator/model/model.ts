@@ -9,7 +9,7 @@ import { nano } from "./amounts.js";
 import { setControls } from "./controls.js";
 import { createEntity, openCustomer, removeCustomer } from "./customers.js";
 import { grant, revoke, setByHand } from "./grants.js";
-import { confirm, extend, release, report, reserve, sweepHolds } from "./holds.js";
+import { confirm, extend, refuseDoubt, release, report, reserve, sweepHolds } from "./holds.js";
 import { attach, cancel, resume } from "./plans.js";
 import { refund } from "./refunds.js";
 import { passTo } from "./time.js";
@@ -24,6 +24,7 @@ export function apply(world: World, step: Step): Answer {
   switch (step.do) {
     case "pass":
       passTo(world, world.now + step.ms);
+      refuseDoubt(world);
       return null;
     case "create":
       openCustomer(world, step.customer, null);
