@@ -274,7 +274,7 @@ export function compareEvents(
       value: plain(use.value),
       uncovered: plain(use.uncovered),
       draws: drawnOf(use.lots, customer, matching),
-      ...(use.kind !== "plan" && { remaining: use.unlimited ? "unlimited" : use.remaining }),
+      ...(use.kind !== "plan" && { remaining: use.unlimited ? "unlimited" : (use.remaining ?? undefined) }),
       lapsed: plain(use.lapsed ?? 0n),
       hasKey: use.key !== null || use.refundOf !== undefined,
     })),

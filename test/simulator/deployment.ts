@@ -97,7 +97,13 @@ export class Deployment {
         return null;
       case "entity": {
         const { customer: customerId, entity: entityId, feature: featureId } = step;
-        return (await tally.entities.create(ctx, { customerId, entityId, featureId })).created;
+        const { created, seat } = await tally.entities.create(ctx, { customerId, entityId, featureId });
+        return { created, seat: seat && trackedOf(seat) };
+      }
+      case "leave": {
+        const { customer: customerId, entity: entityId, key } = step;
+        const left = await tally.entities.remove(ctx, { customerId, entityId, ...useOptions({ key }) });
+        return { replayed: left.replayed };
       }
       case "check": {
         const asks = step.asks.map(({ feature, entity, required }) => ({

@@ -52,10 +52,10 @@ export class Generator {
       [4, () => this.sweep()],
       [4, (now) => this.together(now)],
       [2, () => this.bad()],
-      [3, (now) => this.entity(now)],
+      [4, (now) => this.entity(now)],
+      [1.5, (now) => this.leave(now)],
       [1, () => ({ do: "create", customer: this.customer() })],
       [0.3, () => ({ do: "remove", customer: this.customer() })],
-      // entities.remove has its place here, once there is one.
     ]);
     return make(world);
   }
@@ -454,5 +454,12 @@ export class Generator {
     const held = world.terms.features.filter(({ kind }) => kind === "held");
     if (held.length === 0) return { do: "create", customer };
     return { do: "entity", customer, entity: this.chance.pick(ENTITIES), feature: this.chance.pick(held).id };
+  }
+
+  private leave(world: World): Step {
+    const customer = this.customer();
+    const entities = this.known(world, customer)?.entities.map(({ id }) => id) ?? [];
+    const entity = this.chance.pick(entities.length === 0 ? ENTITIES : entities);
+    return { do: "leave", customer, entity, ...this.key(0.2) };
   }
 }

@@ -29,6 +29,7 @@ export type Step =
   | { do: "create"; customer: string }
   | { do: "remove"; customer: string }
   | { do: "entity"; customer: string; entity: string; feature: string }
+  | { do: "leave"; customer: string; entity: string; key?: string }
   | { do: "check"; customer: string; asks: { feature: string; entity?: string; required: number }[] }
   | { do: "track" | "consume"; customer: string; uses: UseStep[] }
   | ({ do: "event"; event: string; value: number; key?: string; policy?: Policy } & Of)

@@ -181,7 +181,7 @@ function overageRoom(
   return max === null ? undefined : notBelowZero(max - owed(pot));
 }
 
-/** What a spend limit leaves: the customer's spans what all of his entities owe, an entity's that entity's. */
+/** What a spend limit leaves: the customer's spans what all of his entities owe, an entity's what that can draw on. */
 function spendRoom(
   world: World,
   customer: Customer,
@@ -193,9 +193,10 @@ function spendRoom(
   const control = governing(customer, pot.feature, entity, hasSpend);
   if (control === undefined) return undefined;
   const all = customer.pots.filter((each) => each.feature === pot.feature);
-  const spanned = all.filter((each) => control.entity === null || each.entity === control.entity);
-  const shared = all.filter((each) => each.entity === null || spanned.includes(each));
-  const max = spendLimit(world, control, shared);
+  const spanned = all.filter(
+    (each) => control.entity === null || each.entity === null || each.entity === control.entity,
+  );
+  const max = spendLimit(world, control, spanned);
   if (max === undefined) return undefined;
   const room = notBelowZero(max - sum(spanned.map(owed)));
   if (room < wanted) stops.add("spend_limit");

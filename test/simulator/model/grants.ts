@@ -228,13 +228,13 @@ export function potAt(customer: Customer | undefined, { feature, entity }: Scope
 }
 
 /** What is in each pot of a row, less what it owes. */
-function worths(customer: Customer, { feature, entity }: Scope): Map<number, Nano> {
+export function worths(customer: Customer, { feature, entity }: Scope): Map<number, Nano> {
   const row = rowOf(customer, feature, entity);
   return new Map(row.map((pot) => [pot.serial, pot.endless ? 0n : pot.granted - pot.used]));
 }
 
 /** What each pot lost. */
-function lotsOf(before: ReadonlyMap<number, Nano>, after: ReadonlyMap<number, Nano>): Lot[] {
+export function lotsOf(before: ReadonlyMap<number, Nano>, after: ReadonlyMap<number, Nano>): Lot[] {
   return [...before].flatMap(([pot, worth]) => {
     const amount = worth - (after.get(pot) ?? 0n);
     return amount === 0n ? [] : [{ pot, amount, units: amount, lapses: null, at: 0 }];

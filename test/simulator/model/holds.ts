@@ -8,6 +8,7 @@ import { restore } from "./returns.js";
 import { summaryOf } from "./summaries.js";
 import { Exceeded, findUse, record, replayed, type UseAnswer } from "./uses.js";
 import {
+  assertEntity,
   customerOf,
   KnownWrong,
   Refusal,
@@ -195,6 +196,7 @@ function confirmLate(world: World, customer: Customer, swept: Use, id: string, c
   const repeated = findUse(customer, lateKey(id));
   if (repeated !== undefined && repeated.lateTotal !== confirmed) throw new Refusal("reservation_closed");
   if (repeated !== undefined) return asOne(swept, replayed(repeated), confirmed);
+  assertEntity(customer, swept.entity);
   const more = confirmed - swept.value;
   if (more < 0n) throw new Refusal("reservation_closed");
   const scope = { feature: swept.feature ?? "", entity: swept.entity };

@@ -1,8 +1,8 @@
 /** The limits of a feature, counted anew from the log each time that they are looked at. */
 import { least, notBelowZero, sum, type Nano } from "./amounts.js";
-import { poolsOf, type Pool } from "../terms.js";
+import type { Pool } from "../terms.js";
 import { boundaryUpTo, type Interval } from "./calendar.js";
-import type { Scope } from "./order.js";
+import { poolsIn, type Scope } from "./order.js";
 import { isLive, rowOf, type Control, type Customer, type Limit, type World } from "./world.js";
 
 /** The entity's own where it has any, else the customer's. */
@@ -35,7 +35,7 @@ export function cycleOf(world: World, customer: Customer, { feature, entity }: S
 
 /** Before a draw, limits follow the periods of what pays: their own row's, else those of what pays for them. */
 export function alignLimits(world: World, customer: Customer, scope: Scope): void {
-  const pools = poolsOf(world.terms, scope.feature);
+  const pools = poolsIn(world, scope);
   for (const control of customer.controls) {
     const place = pools.findIndex(({ feature }) => feature === control.feature);
     if (place === -1 || !isInScope(control, scope)) continue;

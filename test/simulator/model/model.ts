@@ -7,7 +7,8 @@ import type { Step, UseStep } from "../steps.js";
 import { featureOf, type Terms } from "../terms.js";
 import { nano } from "./amounts.js";
 import { setControls } from "./controls.js";
-import { createEntity, openCustomer, removeCustomer } from "./customers.js";
+import { openCustomer, removeCustomer } from "./customers.js";
+import { createEntity, removeEntity } from "./entities.js";
 import { grant, revoke, setByHand } from "./grants.js";
 import { confirm, extend, refuseDoubt, release, report, reserve, sweepHolds } from "./holds.js";
 import { attach, cancel, resume } from "./plans.js";
@@ -34,6 +35,8 @@ export function apply(world: World, step: Step): Answer {
       return null;
     case "entity":
       return createEntity(world, step.customer, step.entity, step.feature);
+    case "leave":
+      return removeEntity(world, step.customer, { entity: step.entity, key: step.key ?? null });
     case "check":
       return checkAll(
         world,

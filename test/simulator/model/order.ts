@@ -8,6 +8,8 @@ import { isLive, type Customer, type Pot, type World } from "./world.js";
 export interface Scope {
   feature: string;
   entity: string | null;
+  /** No credits pay, only the feature itself. */
+  isAlone?: boolean;
 }
 
 /** A pot that can pay, and the place of its pool among those of the feature. */
@@ -18,13 +20,16 @@ export interface Payer {
 }
 
 export function payersOf(world: World, customer: Customer, scope: Scope): Payer[] {
-  const payers = poolsOf(world.terms, scope.feature).flatMap((pool, place) =>
+  const payers = poolsIn(world, scope).flatMap((pool, place) =>
     customer.pots
       .filter((pot) => pot.feature === pool.feature && isLive(pot, world.now) && canPay(pot, scope.entity))
       .map((pot) => ({ pot, pool, place })),
   );
   return payers.sort((a, b) => compare(a, b, scope.entity));
 }
+
+export const poolsIn = ({ terms }: World, { feature, isAlone }: Scope): Pool[] =>
+  isAlone ? [{ feature }] : poolsOf(terms, feature);
 
 /** Another entity's never pays; what the plan gives to each entity pays for the customer himself. */
 function canPay(pot: Pot, entity: string | null): boolean {

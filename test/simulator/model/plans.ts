@@ -3,6 +3,7 @@ import { planOf, type Item, type Plan } from "../terms.js";
 import { nano, notBelowZero, type Nano } from "./amounts.js";
 import { boundaryAfter, DAY, monthsLater } from "./calendar.js";
 import { openCustomer } from "./customers.js";
+import { countEntities } from "./entities.js";
 import { topUp } from "./grants.js";
 import { anchorLimits } from "./limits.js";
 import { closePeriod, handOver, settleDebt } from "./time.js";
@@ -11,6 +12,7 @@ import { featureOf } from "../terms.js";
 import {
   addPot,
   adjustPot,
+  assertEntity,
   customerOf,
   isLive,
   KnownWrong,
@@ -124,7 +126,7 @@ function subscribe(
   return subscription;
 }
 
-const beginningOf = ({ serial, starts, ends, anchor, quantities }: Subscription): Beginning => ({
+export const beginningOf = ({ serial, starts, ends, anchor, quantities }: Subscription): Beginning => ({
   source: String(serial),
   starts,
   ends,
@@ -132,7 +134,7 @@ const beginningOf = ({ serial, starts, ends, anchor, quantities }: Subscription)
   quantities,
 });
 
-function planEvent(
+export function planEvent(
   world: World,
   customer: Customer,
   plan: string,
@@ -327,7 +329,17 @@ function transition(world: World, customer: Customer, step: Transition): Subscri
   }
   for (const held of ending) held.ends = at;
   for (const held of dropping) held.ends = world.now;
+  if (isNow && entity === null && incoming !== null) countHeld(world, customer, incoming.plan);
   return begun;
+}
+
+/** What a plan brings to be held counts the entities that are there already. */
+function countHeld(world: World, customer: Customer, { items }: Plan): void {
+  const held = items.filter(
+    ({ feature, entityFeature }) =>
+      featureOf(world.terms, feature).kind === "held" && entityFeature === undefined,
+  );
+  for (const feature of new Set(held.map((item) => item.feature))) countEntities(world, customer, feature);
 }
 
 /** The rows that a change touches, with what comes into each. */
@@ -472,6 +484,7 @@ export function cancel(
 ): { endsAt: number } | "replayed" {
   if (isRepeat(world.customers.get(customerId), key, plan, entity)) return "replayed";
   const customer = customerOf(world, customerId);
+  assertEntity(customer, entity);
   const canceled = activeOf(world, customer, plan, entity);
   const end = when === "now" ? world.now : (periodEnd(canceled, world.now) ?? world.now);
   const at = Math.min(end, canceled.trialEnds ?? Infinity);
@@ -505,6 +518,7 @@ export function resume(
   { plan, entity }: { plan: string; entity: string | null },
 ): boolean {
   const customer = customerOf(world, customerId);
+  assertEntity(customer, entity);
   const resuming = activeOf(world, customer, plan, entity);
   if (resuming.ends === resuming.trialEnds) return false;
   const dropping = scheduledAfter(world, customer, resuming);

@@ -1,6 +1,7 @@
 /** Refunds of uses that have happened: at most once in sum. */
 import { sum, type Nano } from "./amounts.js";
 import { holdKey, lateOf } from "./holds.js";
+import type { Scope } from "./order.js";
 import { divide, restore } from "./returns.js";
 import { findUse, record, replayed, type UseAnswer } from "./uses.js";
 import { Refusal, Unknown, type Customer, type Lot, type Use, type World } from "./world.js";
@@ -30,14 +31,38 @@ export function refund(world: World, customerId: string, ask: RefundAsk): UseAns
   const units = ask.units ?? left;
   if (units < 0n || units > left) throw new Refusal("invalid_amount");
   const scope = { feature: use.feature ?? "", entity: use.entity };
-  const back = restore(world, customer, scope, lots, units);
   const key = ask.refundKey === null ? null : refundKeyOf(ask.refundKey);
+  return returnTo(world, customer, use, { scope, lots, units, key });
+}
+
+/** Gives back all that is left of a use, if anything is. */
+export function giveBackRest(world: World, customer: Customer, use: Use, scope: Scope): void {
+  const earlier = customer.uses.filter(({ refundOf }) => refundOf === use);
+  const lots = leftOf(customer, use, earlier);
+  const units = sum(lots.map((lot) => lot.units));
+  if (units > 0n) returnTo(world, customer, use, { scope, lots, units, key: null });
+}
+
+function returnTo(
+  world: World,
+  customer: Customer,
+  use: Use,
+  { scope, lots, units, key }: { scope: Scope; lots: Lot[]; units: Nano; key: string | null },
+): UseAnswer {
+  const back = restore(world, customer, scope, lots, units, !hasStayed(customer, use));
   return record(
     world,
     customer,
     { ...scope, units: -units, key, label: null, refundOf: use },
     { lots: back.lots, uncovered: -back.lapsed, unlimited: false },
   );
+}
+
+/** Whether the entity of a use is the one that is there now: not removed since, nor made anew. */
+function hasStayed(customer: Customer, use: Use): boolean {
+  if (use.entity === null) return true;
+  const entity = customer.entities.find(({ id }) => id === use.entity);
+  return entity !== undefined && entity.bornAfter <= customer.uses.indexOf(use);
 }
 
 /** What is left of a use, and of its late confirmation, after what was given back before and after that. */

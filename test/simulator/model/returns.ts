@@ -25,6 +25,7 @@ export function restore(
   scope: Scope,
   lots: readonly Lot[],
   units: Nano,
+  entityIsGone = false,
 ): Returned {
   const { kept, returning } = divide(lots, units);
   const back: Lot[] = [];
@@ -50,7 +51,9 @@ export function restore(
     }
   }
   if (homeless === 0n) return { lots: back, kept, lapsed, takers: [] };
-  const refilled = giveBack(world, customer, scope, homeless);
+  // What an entity took with it comes back to none but one of its id.
+  const pots = customer.pots.filter(({ entity }) => !entityIsGone || entity === scope.entity);
+  const refilled = giveBack(world, { ...customer, pots }, scope, homeless);
   const takers = customer.pots.filter(({ serial }) => refilled.lots.some(({ pot }) => pot === serial));
   return { lots: [...back, ...refilled.lots], kept, lapsed: lapsed - refilled.uncovered, takers };
 }

@@ -98,7 +98,7 @@ function useThatStays(pot: Pot): Nano {
   return notBelowZero(pot.used) - (isCharged ? owed(pot) : 0n);
 }
 
-function carryUse(customer: Customer, heirs: readonly Pot[], use: Nano): void {
+export function carryUse(customer: Customer, heirs: readonly Pot[], use: Nano): void {
   let todo = use;
   for (const heir of heirs) {
     const part = heir.endless ? todo : least(todo, left(heir));
@@ -113,19 +113,20 @@ function carryUse(customer: Customer, heirs: readonly Pot[], use: Nano): void {
 
 /** Fixes what a usage-based pot owes for the period that is over. */
 export function closePeriod(world: World, customer: Customer, pot: Pot): void {
-  if (pot.usageBased === null || pot.carries || owed(pot) === 0n) return;
+  if (pot.usageBased === null || pot.carries || pot.endless || owed(pot) === 0n) return;
   const begun = pot.starts ?? pot.since;
   const from =
     pot.period === null
       ? begun
-      : Math.max(begun, boundaryUpTo(pot.period.every, pot.period.anchor, world.now - 1));
+      : Math.max(begun, boundaryUpTo(pot.period.every, pot.period.anchor, pot.period.next - 1));
   world.charges.push({
     customer: customer.id,
     pot: pot.serial,
     feature: pot.feature,
     entity: pot.entity,
     from,
-    to: world.now,
+    // One that is ended as soon as it has begun does not end with the one before it.
+    to: from === world.now && from > begun ? from + 1 : world.now,
     overage: owed(pot),
     amount: chargeOf(pot.usageBased.price, pot.used, pot.granted),
     terms: { price: pot.usageBased.price, granted: pot.granted, isHeld: pot.period === null },

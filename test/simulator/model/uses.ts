@@ -123,7 +123,7 @@ function answerOf({ value, uncovered, unlimited }: Use, remaining: number) {
 /** What was answered when the use was recorded. */
 export function replayed(use: Use | null): UseAnswer {
   if (use === null) throw new Error("there is nothing to repeat");
-  const remaining = use.unlimited ? 0 : use.remaining;
+  const remaining = use.unlimited ? 0 : (use.remaining ?? 0);
   return { ...answerOf(use, remaining), replayed: true, balance: null };
 }
 

@@ -68,8 +68,8 @@ export interface Use {
   uncovered: Nano;
   lots: Lot[];
   at: number;
-  /** What was left right afterwards. */
-  remaining: number;
+  /** What was left right afterwards; null where that is not told. */
+  remaining: number | null;
   unlimited: boolean;
   /** Where a repeat finds it. */
   key: string | null;
@@ -141,6 +141,10 @@ export interface Subscription {
 export interface Entity {
   id: string;
   feature: string;
+  /** How many events there were before it: those of an earlier entity of its id. */
+  bornAfter: number;
+  /** The use of its seat; null if nothing counted it. */
+  seat: Use | null;
 }
 
 /** What entered and left the grants of a feature: what is in them is the difference. */
@@ -160,6 +164,10 @@ export interface Customer {
   uses: Use[];
   holds: Hold[];
   books: Map<string, Book>;
+  /** The balances that there are, though nothing may be left in them, by feature and entity. */
+  rows: Set<string>;
+  /** What entities that are gone had used of plans' amounts, by entity and feature. */
+  departed: Map<string, { used: Nano; at: number }>;
 }
 
 /** Never changed once it is written: a correction is another in its place. */
@@ -206,6 +214,8 @@ export function copyOfCustomer(customer: Customer): Customer {
     subscriptions: customer.subscriptions.map((each) => ({ ...each })),
     uses: [...customer.uses],
     holds: customer.holds.map((hold) => ({ ...hold })),
+    rows: new Set(customer.rows),
+    departed: new Map(customer.departed),
     books: new Map([...customer.books].map(([feature, book]) => [feature, { ...book }])),
   };
 }
@@ -241,6 +251,9 @@ export const owed = (pot: Pot): Nano => (pot.endless ? 0n : notBelowZero(pot.use
 export const isLive = (pot: Pot, now: number): boolean =>
   (pot.starts === null || pot.starts <= now) && (pot.ends === null || pot.ends > now);
 
+export const rowName = ({ feature, entity }: { feature: string; entity: string | null }): string =>
+  JSON.stringify([feature, entity]);
+
 /** The grants of one feature of one owner, the oldest first. */
 export const rowOf = (customer: Customer, feature: string, entity: string | null): Pot[] =>
   customer.pots.filter((pot) => pot.feature === feature && pot.entity === entity);
@@ -250,6 +263,7 @@ export const MOST_POTS = 64;
 export function addPot(customer: Customer, pot: Pot): Pot {
   if (rowOf(customer, pot.feature, pot.entity).length >= MOST_POTS) throw new Refusal("too_many_grants");
   pot.given = worth(pot);
+  customer.rows.add(rowName(pot));
   customer.pots.push(pot);
   bookOf(customer, pot.feature).entered += worth(pot);
   return pot;
@@ -298,6 +312,7 @@ export function controlOf(customer: Customer, feature: string, entity: string | 
   if (found !== undefined) return found;
   const control: Control = { feature, entity, limits: null, idle: [], allowed: null, spend: null };
   customer.controls.push(control);
+  customer.rows.add(rowName(control));
   return control;
 }
 
