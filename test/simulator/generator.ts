@@ -33,6 +33,10 @@ export class Generator {
   constructor(private readonly chance: Chance) {}
 
   next(world: World): Step {
+    // What is sold to each entity is worth little without any.
+    const isForEntities = world.terms.plans.some(({ items }) => items.some((item) => item.entityFeature));
+    const hasEntities = [...world.customers.values()].some(({ entities }) => entities.length > 0);
+    if (isForEntities && !hasEntities && this.chance.once(0.3)) return this.entity(world);
     const make = this.chance.weighted<(world: World) => Step>([
       [22, (now) => this.pass(now)],
       [28, (now) => this.use(now)],
@@ -369,7 +373,7 @@ export class Generator {
       }),
       ...(this.chance.once(0.15) && { carriesUsage: true as const }),
       ...(this.chance.once(0.15) && { carriesBalance: true as const }),
-      ...(this.chance.once(0.15) && { key: `p${this.chance.whole(1, 4)}` }),
+      ...(this.chance.once(0.25) && { key: this.chance.once(0.8) ? `p-${plan.id}` : "p1" }),
       ...(this.chance.once(0.3) && this.entityFor(world, customer)),
     };
   }
@@ -386,8 +390,9 @@ export class Generator {
   private cancel(world: World): Step {
     const customer = this.customer();
     const when = this.chance.once(0.6) ? "period_end" : "now";
-    const key = this.chance.once(0.15) ? { key: `c${this.chance.whole(1, 4)}` } : {};
-    return { do: "cancel", customer, ...this.held(world, customer), when, ...key };
+    const held = this.held(world, customer);
+    const key = this.chance.once(0.2) ? { key: `c-${held.plan}` } : {};
+    return { do: "cancel", customer, ...held, when, ...key };
   }
 
   private resume(world: World): Step {
@@ -452,7 +457,7 @@ export class Generator {
   private entity(world: World): Step {
     const customer = this.chance.pick(CUSTOMERS);
     const held = world.terms.features.filter(({ kind }) => kind === "held");
-    if (held.length === 0) return { do: "create", customer };
+    if (held.length === 0) return this.use(world);
     return { do: "entity", customer, entity: this.chance.pick(ENTITIES), feature: this.chance.pick(held).id };
   }
 

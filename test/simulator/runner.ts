@@ -38,7 +38,7 @@ export class Tally extends Map<string, number> {
 }
 
 /** Every so many runs one has a twin, which is looked at all the time. */
-const TWIN_EVERY = 8;
+const TWIN_EVERY = 16;
 
 /** One run: a catalog, a beginning, and so many steps. */
 export async function run(seed: number, steps: number, options: Options): Promise<Run> {

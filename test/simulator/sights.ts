@@ -17,7 +17,8 @@ export function sightsOf(step: Step, before: World, outcome: Outcome): string[] 
   return sights;
 }
 
-const isReplayed = (answer: unknown): boolean => JSON.stringify(answer).includes('replayed":true');
+const isReplayed = (answer: unknown): boolean =>
+  answer === "replayed" || JSON.stringify(answer).includes('replayed":true');
 
 function sightsOfUse(use: Use): string[] {
   const pots = new Set(use.lots.map(({ pot }) => pot));
