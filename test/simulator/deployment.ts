@@ -182,6 +182,7 @@ export class Deployment {
           feature: featureId,
           amount,
           every,
+          anchor,
           startsAt,
           expiresAt,
           priority,
@@ -192,7 +193,13 @@ export class Deployment {
           featureId,
           ...(amount !== undefined && { amount }),
           ...(isEndless && { unlimited: true }),
-          ...(every && { reset: { interval: every.interval, intervalCount: every.count } }),
+          ...(every && {
+            reset: {
+              interval: every.interval,
+              intervalCount: every.count,
+              ...(anchor !== undefined && { anchor }),
+            },
+          }),
           ...(startsAt !== undefined && { startsAt }),
           ...(expiresAt !== undefined && { expiresAt }),
           ...(priority !== undefined && { priority }),
@@ -225,7 +232,7 @@ export class Deployment {
         const attached = await tally.subscriptions.attach(ctx, {
           customerId,
           planId,
-          when,
+          ...(when !== undefined && { when }),
           ...(quantities !== undefined && { quantities }),
           ...(trial !== undefined && { trial }),
           ...(fingerprint !== undefined && { fingerprint }),
@@ -233,7 +240,7 @@ export class Deployment {
           ...(step.carriesBalance && { carryOverBalances: true }),
           ...useOptions(step),
         });
-        return attached.replayed ? "replayed" : { startsAt: attached.startsAt };
+        return { replayed: attached.replayed, answer: attached.startsAt };
       }
       case "cancel": {
         const { customer: customerId, plan: planId, when } = step;
@@ -243,11 +250,16 @@ export class Deployment {
           when,
           ...useOptions(step),
         });
-        return canceled.replayed ? "replayed" : { endsAt: canceled.endsAt };
+        return { replayed: canceled.replayed, answer: canceled.endsAt };
       }
       case "resume": {
         const { customer: customerId, plan: planId } = step;
-        return (await tally.subscriptions.resume(ctx, { customerId, planId, ...useOptions(step) })).resumed;
+        const { resumed, replayed } = await tally.subscriptions.resume(ctx, {
+          customerId,
+          planId,
+          ...useOptions(step),
+        });
+        return { replayed, answer: resumed };
       }
       case "control": {
         const { customer: customerId, feature: featureId, change } = step;

@@ -86,6 +86,9 @@ export class Generator {
     return this.chance.once(of) ? { key: `k${this.chance.whole(1, 12)}` } : {};
   }
 
+  /** One for any change of plans: mostly it was used for another. */
+  private planKey = (): string => `p${this.chance.whole(1, 3)}`;
+
   private amount(world: World, customer: string, feature: string, entity?: string): number {
     const known = this.known(world, customer);
     const summary = known && summaryOf(world, known, { feature, entity: entity ?? null });
@@ -309,6 +312,7 @@ export class Generator {
       ...(this.chance.once(isEndless ? 0.9 : 0.4) && { expiresAt: from + last }),
       ...(this.chance.once(0.25) && { priority: this.chance.pick([-1, 1, 2]) }),
       ...(this.chance.once(0.2) && { every }),
+      ...(this.chance.once(0.1) && { every, anchor: world.now + this.chance.whole(-40, 10) * DAY }),
       ...this.key(0.2),
       ...this.entityFor(world, customer),
     };
@@ -362,7 +366,9 @@ export class Generator {
       do: "attach",
       customer,
       plan: plan.id,
-      when: this.chance.once(0.3) ? "period_end" : "now",
+      ...(this.chance.once(0.7) && {
+        when: this.chance.once(0.4) ? ("period_end" as const) : ("now" as const),
+      }),
       ...(Object.keys(quantities).length > 0 && { quantities }),
       ...(isTried && {
         trial: this.chance.pick([
@@ -373,7 +379,7 @@ export class Generator {
       }),
       ...(this.chance.once(0.15) && { carriesUsage: true as const }),
       ...(this.chance.once(0.15) && { carriesBalance: true as const }),
-      ...(this.chance.once(0.25) && { key: this.chance.once(0.8) ? `p-${plan.id}` : "p1" }),
+      ...(this.chance.once(0.25) && { key: this.chance.once(0.8) ? `p-${plan.id}` : this.planKey() }),
       ...(this.chance.once(0.3) && this.entityFor(world, customer)),
     };
   }
@@ -391,13 +397,16 @@ export class Generator {
     const customer = this.customer();
     const when = this.chance.once(0.6) ? "period_end" : "now";
     const held = this.held(world, customer);
-    const key = this.chance.once(0.2) ? { key: `c-${held.plan}` } : {};
+    const key = this.chance.once(0.2)
+      ? { key: this.chance.once(0.7) ? `c-${held.plan}` : this.planKey() }
+      : {};
     return { do: "cancel", customer, ...held, when, ...key };
   }
 
   private resume(world: World): Step {
     const customer = this.customer();
-    return { do: "resume", customer, ...this.held(world, customer) };
+    const key = this.chance.once(0.2) ? { key: this.planKey() } : {};
+    return { do: "resume", customer, ...this.held(world, customer), ...key };
   }
 
   private control(world: World): Step {

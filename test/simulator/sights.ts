@@ -17,8 +17,7 @@ export function sightsOf(step: Step, before: World, outcome: Outcome): string[] 
   return sights;
 }
 
-const isReplayed = (answer: unknown): boolean =>
-  answer === "replayed" || JSON.stringify(answer).includes('replayed":true');
+const isReplayed = (answer: unknown): boolean => JSON.stringify(answer).includes('replayed":true');
 
 function sightsOfUse(use: Use): string[] {
   const pots = new Set(use.lots.map(({ pot }) => pot));
@@ -39,7 +38,9 @@ function sightsOfPots(before: Customer, after: Customer): string[] {
   const fresh = after.pots.filter(({ serial }) => !known.has(serial));
   return [
     ...(fresh.some(({ leftOf }) => leftOf !== null) ? ["a rollover"] : []),
-    ...(fresh.some(({ source }) => source === "leftover") ? ["what is left of a plan"] : []),
+    ...(fresh.some(({ source }) => source === "leftover" || source.startsWith("ended "))
+      ? ["what is left of a plan"]
+      : []),
     ...(fresh.some(({ heirOf }) => heirOf !== null) ? ["a plan that begins later"] : []),
     ...(after.pots.some((pot) => pot.carries && owed(pot) > 0n) ? ["a debt"] : []),
     ...(after.pots.some((pot) => pot.usageBased !== null && owed(pot) > 0n) ? ["overage"] : []),

@@ -49,6 +49,8 @@ export type Step =
       expiresAt?: number;
       priority?: number;
       every?: Every;
+      /** Where the periods are counted from. */
+      anchor?: number;
       key?: string;
     } & Of)
   | ({ do: "set"; feature: string; pot?: number; target: Target; key?: string } & Of)
@@ -56,7 +58,7 @@ export type Step =
   | ({
       do: "attach";
       plan: string;
-      when: When;
+      when?: When;
       quantities?: Record<string, number>;
       trial?: { length: number; unit: "day" | "month" | "year" };
       fingerprint?: string;
@@ -65,7 +67,7 @@ export type Step =
       key?: string;
     } & Of)
   | ({ do: "cancel"; plan: string; when: When; key?: string } & Of)
-  | ({ do: "resume"; plan: string } & Of)
+  | ({ do: "resume"; plan: string; key?: string } & Of)
   | ({ do: "control"; feature: string; change: ControlAsk } & Of)
   | { do: "sweep"; what: "resets" | "holds"; times: number }
   /** Several in one mutation of the app's; it catches what is refused, and may throw at the end. */

@@ -136,7 +136,7 @@ export function removeEntity(
   for (const hold of customer.holds.filter((each) => each.entity === id)) release(world, customerId, hold.id);
   for (const held of openOf(world, customer).filter((each) => each.entity === id)) {
     held.ends = world.now;
-    planEvent(world, customer, held.terms.id, id, null);
+    planEvent(world, customer, { plan: held.terms.id, entity: id });
   }
   const features = world.terms.features.map((each) => each.id).sort();
   for (const feature of features) endRow(world, customer, { feature, entity: id });
@@ -161,7 +161,7 @@ function endRow(world: World, customer: Customer, scope: Scope): void {
   if (!customer.rows.has(name)) return;
   const { feature, entity } = scope;
   const row = rowOf(customer, feature, entity);
-  const before = worths(customer, scope);
+  const before = worths(row);
   const counting = row.filter((pot) => pot.perEntity && pot.leftOf === null && isLive(pot, world.now));
   const used = sum(counting.map(uncharged));
   for (const pot of row) pot.ends = Math.min(world.now, pot.ends ?? Infinity);

@@ -29,8 +29,10 @@ export interface GrantAsk extends Scope {
   amount: number | null;
   startsAt: number | null;
   expiresAt: number | null;
-  priority: number;
+  priority: number | null;
   every: Every | null;
+  /** Where its periods are counted from; its start, unless told. */
+  anchor: number | null;
   key: string | null;
 }
 
@@ -46,9 +48,11 @@ export function grant(world: World, customerId: string, ask: GrantAsk): ChangeAn
     throw new Refusal("invalid_argument");
   const value = endless ? 0n : nano(ask.amount ?? 0);
   const known = world.customers.get(customerId);
-  if (isRepeat(known, ask.key, { kind: "grant", feature, entity, value })) return REPLAYED;
+  const how = JSON.stringify([ask.priority, every?.interval, every?.count]);
+  if (isRepeat(known, ask.key, { kind: "grant", feature, entity, value, how })) return REPLAYED;
   const customer = openCustomer(world, customerId, entity);
   const starts = Math.max(world.now, startsAt ?? world.now);
+  const anchor = ask.anchor ?? starts;
   const wanted: Pot = {
     serial: ++customer.lastSerial,
     feature,
@@ -61,8 +65,8 @@ export function grant(world: World, customerId: string, ask: GrantAsk): ChangeAn
     starts: starts > world.now ? starts : null,
     ends: expiresAt,
     endless,
-    period: every && { every, anchor: starts, next: boundaryAfter(every, starts, starts) },
-    priority: ask.priority,
+    period: every && { every, anchor, next: boundaryAfter(every, anchor, starts) },
+    priority: ask.priority ?? 0,
     addOn: false,
     prepaid: false,
     perEntity: false,
@@ -78,7 +82,10 @@ export function grant(world: World, customerId: string, ask: GrantAsk): ChangeAn
   };
   const pot = topUp(world, customer, wanted);
   const lot = { pot: pot.serial, amount: -value, units: -value, lapses: null, at: 0 };
-  return { replayed: false, balance: log(world, customer, "grant", ask, value, [lot]) };
+  return {
+    replayed: false,
+    balance: log(world, customer, "grant", { ...ask, how }, value, [lot], rowSummary(world, customer, ask)),
+  };
 }
 
 const REPLAYED: ChangeAnswer = { replayed: true, balance: null };
@@ -119,6 +126,7 @@ export interface SetAsk extends Scope {
   key: string | null;
 }
 
+/** What is drawn on by name, or by a use without an entity: all that is set together. */
 export function setByHand(world: World, customerId: string, ask: SetAsk): ChangeAnswer {
   const { feature, entity, target, key } = ask;
   const known = world.customers.get(customerId);
@@ -128,23 +136,38 @@ export function setByHand(world: World, customerId: string, ask: SetAsk): Change
   if (isRepeat(known, key, { kind: "adjust", feature, entity, value, how })) return REPLAYED;
   const customer = customerOf(world, customerId);
   assertEntity(customer, entity);
-  const before = worths(customer, ask);
-  setRow(world, customer, ask, target, pot);
-  const balance = log(
-    world,
+  const rows = loadedRows(world, customer, ask, true);
+  const before = worths(rows());
+  const payers = payersOf(world, { ...customer, pots: rows() }, aloneIn(ask));
+  setPots(
     customer,
-    "adjust",
-    { ...ask, how },
-    value,
-    lotsOf(before, worths(customer, ask)),
+    payers.map((payer) => payer.pot),
+    target,
+    pot,
   );
-  return { replayed: false, balance };
+  const lots = lotsOf(before, worths(rows()));
+  const summary = summaryOfRows(world, customer, rows(), ask);
+  return { replayed: false, balance: log(world, customer, "adjust", { ...ask, how }, value, lots, summary) };
 }
 
-function setRow(world: World, customer: Customer, scope: Scope, target: Target, pot: Pot | null): void {
-  const live = payersOf(world, customer, scope)
-    .map((payer) => payer.pot)
-    .filter(({ feature, entity }) => feature === scope.feature && entity === scope.entity);
+/** No credits. */
+const aloneIn = ({ feature, entity }: Scope): Scope => ({ feature, entity, isAlone: true });
+
+/** The pots of the rows that a change by hand looks at, as they are whenever it is asked. */
+function loadedRows(world: World, customer: Customer, scope: Scope, forAll: boolean): () => Pot[] {
+  const { feature, entity } = scope;
+  const isPerEntity = world.terms.plans.some(({ items }) =>
+    items.some((item) => item.feature === feature && item.entityFeature !== undefined),
+  );
+  // A customer's spend limit brings the rows of all of his entities.
+  const isShared = customer.controls.some(
+    (each) => each.feature === feature && each.entity === null && each.spend !== null,
+  );
+  const all = entity === null && ((forAll && isPerEntity) || isShared);
+  return () => customer.pots.filter((pot) => pot.feature === feature && (all || pot.entity === entity));
+}
+
+function setPots(customer: Customer, live: readonly Pot[], target: Target, pot: Pot | null): void {
   const counters = live.filter(({ endless }) => "usage" in target && endless);
   const settable = counters.length > 0 ? counters : live.filter(({ endless }) => !endless);
   const chosen = pot === null ? settable : live.filter(({ serial }) => serial === pot.serial);
@@ -155,16 +178,16 @@ function setRow(world: World, customer: Customer, scope: Scope, target: Target, 
     if (chosen.length > 1) throw new Refusal("invalid_argument");
     first.mayOwe = true;
     adjustByHand(customer, first, { granted: nano(target.granted) });
-  } else if ("usage" in target) {
-    const shown = sum(chosen.map(({ used }) => used));
-    spread(customer, chosen, nano(target.usage) - shown, ({ used }) => used);
-    rebase(chosen);
-  } else {
-    // What is owed is not what is left: raising what is left does not pay it.
-    const shown = sum(chosen.map((each) => left(each)));
-    spread(customer, chosen, shown - nano(target.remaining), (each) => each.used - owed(each));
-    rebase(chosen);
+    return;
   }
+  if ("usage" in target) {
+    spread(customer, chosen, nano(target.usage) - sum(chosen.map(({ used }) => used)));
+  } else {
+    // Where so much is to be left, nothing is owed.
+    for (const each of chosen) adjustByHand(customer, each, { used: each.used - owed(each) });
+    spread(customer, chosen, sum(chosen.map((each) => left(each))) - nano(target.remaining));
+  }
+  rebase(chosen);
 }
 
 /** No draw took what was set by hand: giving back a draw does not give that. */
@@ -172,23 +195,20 @@ function rebase(pots: readonly Pot[]): void {
   for (const pot of pots) pot.base = least(pot.used, most(pot.base, 0n));
 }
 
-/** Takes or gives in burn order; what is over goes to the first that is no rollover. */
-function spread(
-  customer: Customer,
-  pots: readonly Pot[],
-  change: Nano,
-  refillable: (pot: Pot) => Nano,
-): void {
+/** Takes in burn order; or gives back what is owed, then what is used. What is over goes to the first that is no rollover. */
+function spread(customer: Customer, pots: readonly Pot[], change: Nano): void {
   let todo = change;
-  for (const pot of pots) {
-    const part = todo > 0n ? least(todo, left(pot)) : most(todo, least(0n, -refillable(pot)));
-    adjustByHand(customer, pot, { used: pot.used + part });
-    todo -= part;
-  }
+  const use = (pot: Pot, amount: Nano) => {
+    adjustByHand(customer, pot, { used: pot.used + amount });
+    todo -= amount;
+  };
+  for (const pot of pots) use(pot, least(most(todo, 0n), left(pot)));
+  for (const pot of pots) use(pot, -least(most(-todo, 0n), owed(pot)));
+  for (const pot of pots) use(pot, -least(most(-todo, 0n), most(pot.used, 0n)));
   const keeper = pots.find(({ leftOf }) => leftOf === null) ?? pots[0];
   if (keeper === undefined || todo === 0n) return;
   keeper.mayOwe = true;
-  adjustByHand(customer, keeper, { used: keeper.used + todo });
+  use(keeper, todo);
 }
 
 /** An event tells what was done by hand: the ledger stays whole. */
@@ -211,12 +231,14 @@ export function revoke(world: World, customerId: string, ask: RevokeAsk): Change
   if (isRepeat(known, key, { kind: "expire", feature, entity, value: 0n, how })) return REPLAYED;
   const customer = customerOf(world, customerId);
   assertEntity(customer, entity);
-  const before = worths(customer, ask);
+  const rows = loadedRows(world, customer, ask, false);
+  const before = worths(rows());
   pot.ends = world.now;
   expire(world, customer, feature, entity);
   settleDebt(world, customer, feature, entity);
-  const balance = log(world, customer, "expire", { ...ask, how }, 0n, lotsOf(before, worths(customer, ask)));
-  return { replayed: false, balance };
+  const lots = lotsOf(before, worths(rows()));
+  const summary = summaryOfRows(world, customer, rows(), ask);
+  return { replayed: false, balance: log(world, customer, "expire", { ...ask, how }, 0n, lots, summary) };
 }
 
 /** Which pot a step means: counted round, so that it means one as long as there is any. */
@@ -227,11 +249,9 @@ export function potAt(customer: Customer | undefined, { feature, entity }: Scope
   return pot;
 }
 
-/** What is in each pot of a row, less what it owes. */
-export function worths(customer: Customer, { feature, entity }: Scope): Map<number, Nano> {
-  const row = rowOf(customer, feature, entity);
-  return new Map(row.map((pot) => [pot.serial, pot.endless ? 0n : pot.granted - pot.used]));
-}
+/** What is in each pot, less what it owes. */
+export const worths = (pots: readonly Pot[]): Map<number, Nano> =>
+  new Map(pots.map((pot) => [pot.serial, pot.endless ? 0n : pot.granted - pot.used]));
 
 /** What each pot lost. */
 export function lotsOf(before: ReadonlyMap<number, Nano>, after: ReadonlyMap<number, Nano>): Lot[] {
@@ -267,8 +287,8 @@ function log(
   { feature, entity, key, how }: Scope & { key: string | null; how?: string },
   value: Nano,
   lots: Lot[],
+  balance: Summary,
 ): Summary {
-  const balance = rowSummary(world, customer, { feature, entity });
   customer.uses.push({
     kind,
     feature,
@@ -288,12 +308,10 @@ function log(
 }
 
 /** A row by itself: nobody else's balance counted in. */
-export function rowSummary(world: World, customer: Customer, scope: Scope): Summary {
-  const alone = {
-    ...customer,
-    pots: rowOf(customer, scope.feature, scope.entity),
-    controls: customer.controls.filter(({ entity }) => entity === scope.entity),
-  };
-  const features = world.terms.features.filter(({ id }) => id === scope.feature);
-  return summaryOf({ ...world, terms: { ...world.terms, features } }, alone, scope);
+export const rowSummary = (world: World, customer: Customer, scope: Scope): Summary =>
+  summaryOfRows(world, customer, rowOf(customer, scope.feature, scope.entity), scope);
+
+function summaryOfRows(world: World, customer: Customer, pots: Pot[], scope: Scope): Summary {
+  const controls = customer.controls.filter(({ entity }) => entity === scope.entity);
+  return summaryOf(world, { ...customer, pots, controls }, aloneIn(scope));
 }

@@ -76,8 +76,8 @@ export function apply(world: World, step: Step): Answer {
     }
     case "grant": {
       const { feature, entity = null, amount = null, startsAt = null, expiresAt = null } = step;
-      const { priority = 0, every = null, key = null } = step;
-      const ask = { feature, entity, amount, startsAt, expiresAt, priority, every, key };
+      const { priority = null, every = null, anchor = null, key = null } = step;
+      const ask = { feature, entity, amount, startsAt, expiresAt, priority, every, anchor, key };
       return grant(world, step.customer, ask);
     }
     case "set": {
@@ -92,7 +92,7 @@ export function apply(world: World, step: Step): Answer {
       return attach(world, step.customer, {
         plan: step.plan,
         entity: step.entity ?? null,
-        when: step.when,
+        when: step.when ?? null,
         quantities: step.quantities ?? {},
         trial: step.trial ?? null,
         fingerprint: step.fingerprint ?? null,
@@ -104,8 +104,10 @@ export function apply(world: World, step: Step): Answer {
       const { customer, plan, entity = null, when, key = null } = step;
       return cancel(world, customer, { plan, entity, when, key });
     }
-    case "resume":
-      return resume(world, step.customer, { plan: step.plan, entity: step.entity ?? null });
+    case "resume": {
+      const { customer, plan, entity = null, key = null } = step;
+      return resume(world, customer, { plan, entity, key });
+    }
     case "control": {
       const { customer, feature, entity = null, change } = step;
       setControls(world, customer, { feature, entity }, change);

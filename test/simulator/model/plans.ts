@@ -1,21 +1,21 @@
 /** Customers' plans: how one takes the place of another, now or at an instant that is decided now. */
 import { planOf, type Item, type Plan } from "../terms.js";
-import { nano, notBelowZero, type Nano } from "./amounts.js";
+import { nano, notBelowZero, sum, type Nano } from "./amounts.js";
 import { boundaryAfter, DAY, monthsLater } from "./calendar.js";
 import { openCustomer } from "./customers.js";
 import { countEntities } from "./entities.js";
 import { topUp } from "./grants.js";
 import { anchorLimits } from "./limits.js";
-import { closePeriod, handOver, settleDebt } from "./time.js";
+import { closePeriod, handOver, settleDebt, useThatStays } from "./time.js";
 import { findUse } from "./uses.js";
 import { featureOf } from "../terms.js";
 import {
   addPot,
   adjustPot,
   assertEntity,
+  bookOf,
   customerOf,
-  isLive,
-  KnownWrong,
+  isCurrent,
   left,
   owed,
   Refusal,
@@ -24,6 +24,7 @@ import {
   type Customer,
   type Pot,
   type Subscription,
+  type Use,
   type World,
 } from "./world.js";
 
@@ -32,7 +33,8 @@ export type When = "now" | "period_end";
 export interface AttachAsk {
   plan: string;
   entity: string | null;
-  when: When;
+  /** Now, or (of fewer units bought in advance) when the period ends, unless told. */
+  when: When | null;
   quantities: Record<string, number>;
   trial: { length: number; unit: "day" | "month" | "year" } | null;
   fingerprint: string | null;
@@ -106,7 +108,7 @@ export function startDefaults(world: World, customer: Customer): void {
     });
     for (const item of plan.items.filter(({ entityFeature }) => entityFeature === undefined))
       addPot(customer, potOf(world, customer, plan, item, beginningOf(held)));
-    planEvent(world, customer, plan.id, null, null);
+    planEvent(world, customer, { plan: plan.id, entity: null });
   }
 }
 
@@ -134,52 +136,50 @@ export const beginningOf = ({ serial, starts, ends, anchor, quantities }: Subscr
   quantities,
 });
 
+/** `how` is what was asked, and `answer` what was answered: a repeat is compared with the one, and answered by the other. */
 export function planEvent(
   world: World,
   customer: Customer,
-  plan: string,
-  entity: string | null,
-  key: string | null,
+  event: { plan: string; entity: string | null; key?: string | null; how?: string; answer?: unknown },
 ): void {
-  customer.uses.push({
-    kind: "plan",
-    feature: null,
-    entity,
-    plan,
-    value: 0n,
-    uncovered: 0n,
-    lots: [],
-    at: world.now,
-    remaining: 0,
-    unlimited: false,
-    key,
-    label: null,
-  });
+  const nothing = { feature: null, value: 0n, uncovered: 0n, lots: [], remaining: 0, unlimited: false };
+  customer.uses.push({ ...nothing, key: null, label: null, ...event, kind: "plan", at: world.now });
 }
 
-/** Whether a change was made before under its key. */
-function isRepeat(
+/** The event of the call that one repeats, under its key; null if it is the first. */
+function repeatOf(
   customer: Customer | undefined,
-  key: string | null,
-  plan: string,
-  entity: string | null,
-): boolean {
+  { plan, entity, key }: { plan: string; entity: string | null; key: string | null },
+  how: string,
+): Use | null {
   const use = key === null ? undefined : findUse(customer, key);
-  if (use === undefined) return false;
-  if (use.kind !== "plan" || use.plan !== plan || use.entity !== entity)
-    throw new Refusal("idempotency_conflict");
-  return true;
+  if (use === undefined) return null;
+  const isSame = use.kind === "plan" && use.plan === plan && use.entity === entity && use.how === how;
+  if (!isSame) throw new Refusal("idempotency_conflict");
+  return use;
 }
 
-export function attach(world: World, customerId: string, ask: AttachAsk): { startsAt: number } | "replayed" {
+/** What was answered, then and now. */
+export interface Answered {
+  replayed: boolean;
+  answer: unknown;
+}
+
+export function attach(world: World, customerId: string, ask: AttachAsk): Answered {
   const plan = planOf(world.terms, ask.plan);
-  if (isRepeat(world.customers.get(customerId), ask.key, plan.id, ask.entity)) return "replayed";
-  const customer = openCustomer(world, customerId, ask.entity);
+  const { key, entity, fingerprint: _, ...asked } = ask;
+  const how = JSON.stringify(["attach", asked, Object.entries(ask.quantities).sort()]);
+  const repeat = repeatOf(world.customers.get(customerId), ask, how);
+  if (repeat !== null) return { replayed: true, answer: repeat.answer };
+  const { when, trial, carriesUsage, carriesBalance } = ask;
+  if (isTopUp(plan) && (when === "period_end" || trial !== null || carriesUsage || carriesBalance))
+    throw new Refusal("invalid_argument");
+  const customer = openCustomer(world, customerId, entity);
   const before = customer.lastSerial;
   const startsAt = isTopUp(plan) ? buy(world, customer, plan, ask) : change(world, customer, plan, ask);
-  if (customer.lastSerial > before || ask.key !== null)
-    planEvent(world, customer, plan.id, ask.entity, ask.key);
-  return { startsAt };
+  if (customer.lastSerial > before || key !== null)
+    planEvent(world, customer, { plan: plan.id, entity, key, how, answer: startsAt });
+  return { replayed: false, answer: startsAt };
 }
 
 /** Paid once and kept: it is added to what there is, and replaces nothing. */
@@ -215,14 +215,16 @@ function change(world: World, customer: Customer, plan: Plan, ask: AttachAsk): n
   );
   const ending = rivals.filter(({ starts }) => starts <= now);
   const dropping = rivals.filter(({ starts }) => starts > now);
-  const isPaidFor = ending.every((old) => (plan.price?.amount ?? 0) > (old.terms.price?.amount ?? 0));
-  const startsAfresh = isPaidFor && !ask.carriesUsage;
-  const ends = ending.map((old) => periodEnd(old, now) ?? now);
-  const at = ask.when === "period_end" ? Math.max(now, ...ends) : now;
+  const costs = ({ price }: Plan) => price?.amount ?? 0;
+  const isPaidFor = costs(plan) > Math.max(0, ...ending.map(({ terms }) => costs(terms)));
+  // A trial is not paid for.
+  const startsAfresh = isPaidFor && !ask.carriesUsage && ask.trial === null;
+  const ends = ending.map((old) => endOfPeriod(old, now));
+  const at = whenOf(plan, ending, ask) === "period_end" ? Math.max(now, ...ends) : now;
   const same = ending.find((each) => each.terms === plan && each.trialEnds === null);
   const isAsked = Object.keys(ask.quantities).length > 0 || ask.trial !== null;
   if (same !== undefined && same.ends === null && dropping.length === 0 && !isAsked) return same.starts;
-  if (ask.trial !== null) refuseSecondTrial(world, customer, ask);
+  if (ask.trial !== null) refuseSecondTrial(world, customer, ask, ending);
   const begun = transition(world, customer, {
     entity: ask.entity,
     ending,
@@ -249,21 +251,48 @@ function periodEnd({ terms, anchor }: Subscription, now: number): number | null 
   return ends.length === 0 ? null : Math.max(...ends);
 }
 
+/** A trial's is over with it, at the latest. */
+function endOfPeriod(held: Subscription, now: number): number {
+  const end = periodEnd(held, now) ?? held.trialEnds ?? now;
+  return Math.min(end, held.trialEnds ?? Infinity);
+}
+
+/** Units that are paid for stay until their period is over, unless told. */
+function whenOf(plan: Plan, ending: readonly Subscription[], ask: AttachAsk): When {
+  const held = ending.find(({ terms, trialEnds }) => terms.id === plan.id && trialEnds === null);
+  if (ask.when !== null) return ask.when;
+  if (held === undefined || ask.trial !== null || Object.keys(ask.quantities).length === 0) return "now";
+  const sold = plan.items.filter(({ price, every }) => price?.method === "prepaid" && every !== undefined);
+  const changes = sold.map((item) => {
+    const before = held.terms.items.find(
+      ({ feature, every }) => feature === item.feature && every !== undefined,
+    );
+    const had = before === undefined ? 0n : grantedBy(before, held.quantities[item.feature]);
+    return grantedBy(item, ask.quantities[item.feature]) - had;
+  });
+  const isLess = changes.some((more) => more < 0n) && changes.every((more) => more <= 0n);
+  return isLess ? "period_end" : "now";
+}
+
 function endOfTrial(from: number, { length, unit }: NonNullable<AttachAsk["trial"]>): number {
   return unit === "day" ? from + length * DAY : monthsLater(from, length * (unit === "year" ? 12 : 1));
 }
 
-/** One trial of a plan for a customer, and for a person whatever his accounts. */
-function refuseSecondTrial(world: World, customer: Customer, { plan, fingerprint }: AttachAsk): void {
-  const trials = [...world.customers.values()].flatMap((each) =>
-    each.subscriptions
-      .filter(({ terms, trialEnds }) => terms.id === plan && trialEnds !== null)
-      .map((held) => ({ ...held, customer: each })),
-  );
-  const had = trials.some(
-    (trial) => trial.customer === customer || (fingerprint !== null && trial.fingerprint === fingerprint),
-  );
-  if (had) throw new Refusal("invalid_argument");
+/** One trial of a plan for a customer, and for a person whatever his accounts; none of a plan that he has. */
+function refuseSecondTrial(
+  world: World,
+  customer: Customer,
+  { plan, fingerprint }: AttachAsk,
+  ending: readonly Subscription[],
+): void {
+  const isTrial = ({ terms, trialEnds, starts, ends }: Subscription) =>
+    // One that was given up before it began was none.
+    terms.id === plan && trialEnds !== null && (ends ?? Infinity) >= starts;
+  const others = [...world.customers.values()].flatMap(({ subscriptions }) => subscriptions);
+  const isKnown =
+    fingerprint !== null && others.some((held) => isTrial(held) && held.fingerprint === fingerprint);
+  if (customer.subscriptions.some(isTrial) || isKnown || ending.some(({ terms }) => terms.id === plan))
+    throw new Refusal("invalid_argument");
 }
 
 /** At the end of a plan that ends without another, the default plan of its group begins. */
@@ -317,14 +346,19 @@ function transition(world: World, customer: Customer, step: Transition): Subscri
           quantities: incoming.quantities,
         });
   const isNow = at <= world.now;
+  const place = incoming?.plan ?? ending[0]?.terms;
+  const remainder = place === undefined ? null : remainderOf(place);
   for (const { feature, owner, items } of rowsOf(customer, step)) {
+    const had = rowOf(customer, feature, owner).some(
+      (pot) => isBought(pot) && pot.plan === incoming?.plan.id,
+    );
     const starting = items.map((item) => ({
-      ...potOf(world, customer, incoming!.plan, item, beginningOf(begun!)),
+      ...includedOnce(potOf(world, customer, incoming!.plan, item, beginningOf(begun!)), item, had),
       entity: owner,
       perEntity: owner !== entity,
       heirOf: isNow || ending[0] === undefined ? null : String(ending[0].serial),
     }));
-    if (isNow) replace(world, customer, { feature, entity: owner }, starting, step);
+    if (isNow) replace(world, customer, { feature, entity: owner }, starting, { ...step, remainder });
     else schedule(customer, { feature, entity: owner }, starting, step);
   }
   for (const held of ending) held.ends = at;
@@ -365,68 +399,110 @@ interface Row {
   entity: string | null;
 }
 
+/** Units bought once, other than in a trial: the customer's, whatever plan he has. */
+const isBought = (pot: Pot): boolean => pot.prepaid && pot.period === null && pot.ends === null;
+
+/** What a plan includes of units bought once, it includes once. */
+const includedOnce = (pot: Pot, { included }: Item, had: boolean): Pot =>
+  had && isBought(pot) ? { ...pot, granted: pot.granted - nano(included) } : pot;
+
+/** What was used of plans that are gone is remembered for those that could come in their place. */
+const remainderOf = ({ id, group, addOn }: Plan): string => (addOn ? `ended add-on ${id}` : `ended ${group}`);
+
 /** In one row, now: periods close, what was used stays used or not, what was bought once stays. */
 function replace(
   world: World,
   customer: Customer,
   row: Row,
   heirs: readonly Pot[],
-  { ending, dropping, keepsUsage, keepsBalance }: Transition,
+  step: Transition & { remainder: string | null },
 ): void {
+  const { ending, dropping, keepsBalance, remainder } = step;
   const sources = [...ending, ...dropping].map(({ serial }) => String(serial));
-  const ended = rowOf(customer, row.feature, row.entity).filter(({ source }) => sources.includes(source));
-  if (ended.length === 0 && heirs.length === 0) return;
+  const ofEnded = rowOf(customer, row.feature, row.entity).filter(({ source }) => sources.includes(source));
+  const remembered = rowOf(customer, row.feature, row.entity).filter(({ source }) => source === remainder);
+  const staysBought = (pot: Pot) => isBought(pot) && isCurrent(pot, world.now);
+  const ended = [...ofEnded.filter((pot) => !staysBought(pot)), ...remembered];
   const isHeld = featureOf(world.terms, row.feature).kind === "held";
-  const staysUsed = keepsUsage || isHeld;
-  const live = ended.filter((pot) => isLive(pot, world.now));
+  const keepsUsage = step.keepsUsage || isHeld;
+  const live = ended.filter((pot) => isCurrent(pot, world.now));
   for (const pot of live) closePeriod(world, customer, pot);
-  const plain = live.filter(({ leftOf }) => leftOf === null);
+  if (!keepsUsage) for (const pot of ofEnded.filter(isBought)) beginAfresh(customer, pot);
+  const plain = live.filter(({ leftOf }) => leftOf === null).sort((a, b) => a.serial - b.serial);
   const gone = ended.filter(({ leftOf }) => leftOf === null);
   removePots(customer, new Set(gone));
-  const begun = heirs.map((heir) => addPot(customer, { ...heir }));
-  handOver(customer, plain, begun, () => staysUsed);
-  removePots(
-    customer,
-    new Set(customer.pots.filter((pot) => gone.some(({ serial }) => serial === pot.leftOf))),
-  );
-  for (const old of plain) {
-    if (keepsBalance && !isHeld) carryBalance(world, customer, old, begun);
-    else if (old.prepaid && old.period === null) keepRest(world, customer, old, null);
-  }
-  const renewed = staysUsed ? undefined : begun.find(({ period }) => period !== null);
+  for (const heir of heirs) addOrMerge(customer, heir);
+  const given = heirs.filter((heir) => !isBought(heir));
+  handOver(customer, plain, given, () => keepsUsage);
+  const isOfGone = ({ leftOf }: Pot) => gone.some(({ serial }) => serial === leftOf);
+  removePots(customer, new Set(customer.pots.filter(isOfGone)));
+  if (keepsBalance && !isHeld) for (const old of plain) carryBalance(world, customer, old, given);
+  if (keepsUsage && remainder !== null && given.length === 0) remember(world, customer, plain, remainder);
+  const renewed = keepsUsage ? undefined : heirs.find(({ period }) => period !== null);
   if (renewed?.period != null) anchorLimits(customer, row, renewed.period.anchor);
   settleDebt(world, customer, row.feature, row.entity);
 }
 
-/** What is left of a pot, as one of its own. */
-function keepRest(world: World, customer: Customer, old: Pot, ends: number | null): void {
-  if (left(old) === 0n) return;
-  addPot(customer, {
-    ...old,
-    serial: ++customer.lastSerial,
-    source: "leftover",
-    plan: null,
-    granted: left(old),
-    used: 0n,
-    since: world.now,
-    starts: null,
-    ends,
-    endless: false,
-    period: null,
-    priority: 0,
-    addOn: false,
-    prepaid: false,
-    perEntity: false,
-    usageBased: null,
-    carries: false,
-    rollover: null,
-    heirOf: null,
-    given: 0n,
-    isLedgered: true,
-    mayOwe: false,
-    base: 0n,
-  });
+/** Where usage starts afresh, units bought once are what is left of them. */
+function beginAfresh(customer: Customer, pot: Pot): void {
+  if (left(pot) === 0n) removePots(customer, new Set([pot]));
+  else adjustPot(customer, pot, { granted: left(pot), used: 0n });
 }
+
+/** Units bought once go to those of the same plan. */
+function addOrMerge(customer: Customer, heir: Pot): void {
+  const twin = rowOf(customer, heir.feature, heir.entity).find(
+    (pot) => isBought(pot) && isBought(heir) && pot.plan === heir.plan && pot.used <= pot.granted,
+  );
+  if (twin === undefined) addPot(customer, heir);
+  else {
+    twin.given += heir.granted;
+    twin.granted += heir.granted;
+    bookOf(customer, twin.feature).entered += heir.granted;
+  }
+}
+
+/** What was used and counts against nothing new is kept as what is used up, until it would have been reset. */
+function remember(world: World, customer: Customer, ended: readonly Pot[], source: string): void {
+  const endOf = ({ period, ends }: Pot) => period?.next ?? ends;
+  for (const end of new Set(ended.map(endOf))) {
+    const together = ended.filter((old) => endOf(old) === end);
+    const used = sum(together.map(useThatStays));
+    const [first] = together;
+    if (used === 0n || first === undefined) continue;
+    const pot = newPot(customer, first, world.now);
+    addPot(customer, { ...pot, source, granted: used, used, ends: end });
+  }
+}
+
+/** A plain pot in the row of another. */
+const newPot = (customer: Customer, { feature, entity }: Row, now: number): Pot => ({
+  serial: ++customer.lastSerial,
+  feature,
+  entity,
+  source: "leftover",
+  plan: null,
+  granted: 0n,
+  used: 0n,
+  since: now,
+  starts: null,
+  ends: null,
+  endless: false,
+  period: null,
+  priority: 0,
+  addOn: false,
+  prepaid: false,
+  perEntity: false,
+  usageBased: null,
+  carries: false,
+  rollover: null,
+  heirOf: null,
+  leftOf: null,
+  given: 0n,
+  isLedgered: true,
+  mayOwe: false,
+  base: 0n,
+});
 
 /** What is left stays until it would have reset; what is owed, and not charged for, counts against the first heir. */
 function carryBalance(world: World, customer: Customer, old: Pot, heirs: readonly Pot[]): void {
@@ -435,7 +511,12 @@ function carryBalance(world: World, customer: Customer, old: Pot, heirs: readonl
     first.mayOwe = true;
     adjustPot(customer, first, { used: first.used + owed(old) });
   }
-  keepRest(world, customer, old, old.period?.next ?? null);
+  if (left(old) === 0n) return;
+  addPot(customer, {
+    ...newPot(customer, old, world.now),
+    granted: left(old),
+    ends: old.period?.next ?? null,
+  });
 }
 
 /** In one row, later: what ends is told when, and what begins waits for it. */
@@ -450,8 +531,7 @@ function schedule(
   const pots = rowOf(customer, row.feature, row.entity);
   removePots(customer, new Set(pots.filter((pot) => isOf(dropping, pot))));
   for (const pot of pots.filter((each) => isOf(ending, each) && each.leftOf === null)) {
-    if (pot.prepaid && pot.period === null)
-      throw new KnownWrong("units bought once are lost when their plan ends later");
+    if (isBought(pot)) continue;
     pot.ends = Math.min(at, pot.ends ?? Infinity);
   }
   for (const pot of starting) addPot(customer, pot);
@@ -477,17 +557,21 @@ const scheduledAfter = (world: World, customer: Customer, { terms, entity }: Sub
           !each.terms.addOn,
       );
 
-export function cancel(
-  world: World,
-  customerId: string,
-  { plan, entity, when, key }: { plan: string; entity: string | null; when: When; key: string | null },
-): { endsAt: number } | "replayed" {
-  if (isRepeat(world.customers.get(customerId), key, plan, entity)) return "replayed";
+export interface PlanAsk {
+  plan: string;
+  entity: string | null;
+  key: string | null;
+}
+
+export function cancel(world: World, customerId: string, ask: PlanAsk & { when: When }): Answered {
+  const { plan, entity, when, key } = ask;
+  const how = `cancel ${when}`;
+  const repeat = repeatOf(world.customers.get(customerId), ask, how);
+  if (repeat !== null) return { replayed: true, answer: repeat.answer };
   const customer = customerOf(world, customerId);
   assertEntity(customer, entity);
   const canceled = activeOf(world, customer, plan, entity);
-  const end = when === "now" ? world.now : (periodEnd(canceled, world.now) ?? world.now);
-  const at = Math.min(end, canceled.trialEnds ?? Infinity);
+  const at = when === "now" ? world.now : endOfPeriod(canceled, world.now);
   const successor = canceled.terms.addOn ? undefined : defaultOf(world, canceled.terms.group);
   transition(world, customer, {
     entity,
@@ -507,20 +591,26 @@ export function cancel(
     keepsUsage: true,
     keepsBalance: false,
   });
-  planEvent(world, customer, plan, entity, key);
-  return { endsAt: at };
+  planEvent(world, customer, { plan, entity, key, how, answer: at });
+  return { replayed: false, answer: at };
 }
 
 /** Takes a scheduled end back, with what was to begin then. */
-export function resume(
-  world: World,
-  customerId: string,
-  { plan, entity }: { plan: string; entity: string | null },
-): boolean {
+export function resume(world: World, customerId: string, ask: PlanAsk): Answered {
+  const { plan, entity, key } = ask;
+  const repeat = repeatOf(world.customers.get(customerId), ask, "resume");
+  if (repeat !== null) return { replayed: true, answer: repeat.answer };
   const customer = customerOf(world, customerId);
   assertEntity(customer, entity);
   const resuming = activeOf(world, customer, plan, entity);
-  if (resuming.ends === resuming.trialEnds) return false;
+  const resumed = resuming.ends !== resuming.trialEnds;
+  if (resumed) goOn(world, customer, resuming);
+  if (resumed || key !== null)
+    planEvent(world, customer, { plan, entity, key, how: "resume", answer: resumed });
+  return { replayed: false, answer: resumed };
+}
+
+function goOn(world: World, customer: Customer, resuming: Subscription): void {
   const dropping = scheduledAfter(world, customer, resuming);
   const isOf = (held: readonly Subscription[], { source }: Pot) =>
     held.some(({ serial }) => String(serial) === source);
@@ -529,6 +619,5 @@ export function resume(
     if (isOf([resuming], pot) && pot.leftOf === null) pot.ends = resuming.trialEnds;
   resuming.ends = resuming.trialEnds;
   for (const held of dropping) held.ends = world.now;
-  planEvent(world, customer, plan, entity, null);
-  return true;
+  if (resuming.trialEnds !== null) succeed(world, customer, resuming, resuming.trialEnds);
 }

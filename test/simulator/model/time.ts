@@ -92,7 +92,7 @@ export function handOver(
 }
 
 /** What was used and is not charged for: none of an unlimited pot; of what is held, all. */
-function useThatStays(pot: Pot): Nano {
+export function useThatStays(pot: Pot): Nano {
   if (pot.endless) return 0n;
   const isCharged = pot.usageBased !== null && !pot.carries && pot.period !== null;
   return notBelowZero(pot.used) - (isCharged ? owed(pot) : 0n);

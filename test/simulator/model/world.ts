@@ -81,8 +81,10 @@ export interface Use {
   lapsed?: Nano;
   /** Key of the use that it gives back. */
   refundOf?: Use;
-  /** What was set or ended by hand. */
+  /** What was asked, as far as a repeat is compared with it … */
   how?: string;
+  /** … and what was answered, where the rest does not tell. */
+  answer?: unknown;
 }
 
 export interface Hold {
@@ -248,8 +250,10 @@ export function assertEntity(customer: Customer, entity: string | null): void {
 
 export const left = (pot: Pot): Nano => (pot.endless ? 0n : notBelowZero(pot.granted - pot.used));
 export const owed = (pot: Pot): Nano => (pot.endless ? 0n : notBelowZero(pot.used - pot.granted));
-export const isLive = (pot: Pot, now: number): boolean =>
+export const isCurrent = (pot: Pot, now: number): boolean =>
   (pot.starts === null || pot.starts <= now) && (pot.ends === null || pot.ends > now);
+/** Nothing stops a pot that is there from paying: no payment is ever missing in a run. */
+export const isLive = isCurrent;
 
 export const rowName = ({ feature, entity }: { feature: string; entity: string | null }): string =>
   JSON.stringify([feature, entity]);
