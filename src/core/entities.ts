@@ -16,7 +16,7 @@ export function drawSeat<Row extends Balance>(
   ask: Ask,
   onInsufficient?: "reject" | "overflow",
 ): Outcome<Row> | null {
-  if (onInsufficient !== "reject" && !counts(rows, ask.now)) return null;
+  if (onInsufficient !== "reject" && !counts(ownRows(rows), ask.now)) return null;
   const policy = onInsufficient ?? defaultOnInsufficient(rows, ask, false);
   return draw(rows, ask, policy === "overflow" ? "overflow" : "reject");
 }
@@ -25,10 +25,15 @@ export function drawSeat<Row extends Balance>(
 const counts = (rows: readonly Balance[], now: number): boolean =>
   rows.some(({ grants }) => grants.some((grant) => isCurrent(grant, now)));
 
+/** The customer's own: those of his entities are there where a spend limit spans them, and count no seats. */
+const ownRows = <Row extends Balance>(rows: readonly Row[]): Row[] =>
+  rows.filter(({ entityId }) => entityId === undefined);
+
 /** How many of a customer's `entities` the feature that counts them has not counted; 0 if nothing can count them. */
 export function uncountedSeats(rows: readonly Balance[], scope: Scope, entities: number): number {
-  if (burnOrder(rows, scope).length === 0) return 0;
-  const used = rows.flatMap(({ grants }) =>
+  const own = ownRows(rows);
+  if (burnOrder(own, scope).length === 0) return 0;
+  const used = own.flatMap(({ grants }) =>
     grants.filter((grant) => isCurrent(grant, scope.now)).map((grant) => exact(grant.used)),
   );
   return nearest(atLeastZero(exact(entities).minus(total(used))));

@@ -8,7 +8,19 @@ import {
   type Beginning,
 } from "../../src/core/entities.js";
 import type { Grant } from "../../src/core/balances.js";
-import { ask, daily, DAY, FEB_28, grant, JAN_31, messages, monthly, scope, usageBased } from "./fixtures.js";
+import {
+  ask,
+  daily,
+  DAY,
+  FEB_28,
+  grant,
+  JAN_31,
+  messages,
+  monthly,
+  row,
+  scope,
+  usageBased,
+} from "./fixtures.js";
 
 const seats = (fields: Partial<Grant> = {}) => grant("seats", { granted: 3, ...fields });
 const each = (id: string, fields: Partial<Grant> = {}) => grant(id, { perEntity: true, ...fields });
@@ -46,6 +58,13 @@ describe("a seat", () => {
       expect(drawSeat(rows, ask(1), "overflow")).toBeNull();
       expect(drawSeat(rows, ask(1), "reject")).toMatchObject({ uncovered: 1, shortage: "not_included" });
     }
+  });
+
+  test("is counted by what the customer has himself, and not by what an entity of his has", () => {
+    const ofEntity = row("messages", [seats({ used: 2 })], { entityId: "e1" });
+    expect(drawSeat([ofEntity], ask(1))).toBeNull();
+    expect(uncountedSeats([ofEntity], scope(), 5)).toBe(0);
+    expect(uncountedSeats([messages(seats({ used: 1 })), ofEntity], scope(), 5)).toBe(4);
   });
 
   test("of a plan whose payment is missing is refused: it counts, and pays for no more", () => {
