@@ -257,6 +257,10 @@ function sumsOf(draws: Doc<"events">["draws"]) {
 /** To the ninth place, where all amounts end. */
 const exactSum = (a: number, b: number): number => Number((a + b).toFixed(9)) + 0;
 
+/** The model does not know what events the audit alone asks for: of controls, and of what plans give to a new entity. */
+const isTold = ({ kind, entityId, properties }: Doc<"events">): boolean =>
+  properties !== undefined || !(kind === "adjust" || (kind === "plan" && entityId !== undefined));
+
 /** The events that a step has written. */
 export function compareEvents(
   customer: Customer,
@@ -278,7 +282,7 @@ export function compareEvents(
       lapsed: plain(use.lapsed ?? 0n),
       hasKey: use.key !== null || use.refundOf !== undefined,
     })),
-    got.map((event) => ({
+    got.filter(isTold).map((event) => ({
       kind: event.kind,
       feature: event.featureId,
       entity: event.entityId,
