@@ -173,7 +173,9 @@ async function checkAndSend(
   const [tracked] = result.results;
   assert(tracked !== undefined, "a request is answered");
   if (tracked.balance === null) {
-    const [now] = await decide(ctx, account, signedIn(identity), [{ ...request, units: 0 }]);
+    const { pools, entityId } = request;
+    const asks = [{ pools, ...(entityId !== undefined && { entityId }), units: 0 }];
+    const [now] = await decide(ctx, account, signedIn(identity), asks);
     assert(now !== undefined, "a check is answered");
     return checkAnswer({ ...now, allowed: true, reason: null, requiredBalance }, customerId);
   }

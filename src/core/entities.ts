@@ -33,9 +33,9 @@ const ownRows = <Row extends Balance>(rows: readonly Row[]): Row[] =>
 export function uncountedSeats(rows: readonly Balance[], scope: Scope, entities: number): number {
   const own = ownRows(rows);
   if (burnOrder(own, scope).length === 0) return 0;
-  const used = own.flatMap(({ grants }) =>
-    grants.filter((grant) => isCurrent(grant, scope.now)).map((grant) => exact(grant.used)),
-  );
+  // What was set above a grant by hand is more to use, and nobody's seat that is missing.
+  const drawn = ({ used, base = 0 }: Grant) => exact(used).minus(Math.min(base, 0));
+  const used = own.flatMap(({ grants }) => grants.filter((grant) => isCurrent(grant, scope.now)).map(drawn));
   return nearest(atLeastZero(exact(entities).minus(total(used))));
 }
 

@@ -73,6 +73,24 @@ describe("a customer's first write", () => {
     expect(await counts(t)).toEqual({ ...begun, events: 2 });
   });
 
+  test("deducts once by a check that is repeated with its key, and says what is left by now", async () => {
+    const t = deployed();
+    const send = () =>
+      t.mutation((ctx) =>
+        tally.check(ctx, {
+          customerId,
+          featureId: "messages",
+          requiredBalance: 2,
+          sendEvent: true,
+          idempotencyKey: "once",
+        }),
+      );
+    expect(await send()).toMatchObject({ allowed: true, remaining: 3 });
+    await track(t, "messages", 3);
+    expect(await send()).toMatchObject({ allowed: true, requiredBalance: 2, remaining: 0 });
+    expect(await counts(t)).toEqual({ ...begun, events: 3 });
+  });
+
   test("gives him the default plan, by a grant that comes on top", async () => {
     const t = deployed();
     await t.mutation((ctx) => tally.grants.grant(ctx, { customerId, featureId: "messages", amount: 10 }));

@@ -67,6 +67,12 @@ describe("a seat", () => {
     expect(uncountedSeats([messages(seats({ used: 1 })), ofEntity], scope(), 5)).toBe(4);
   });
 
+  test("that was given by hand is no entity that nothing has counted", () => {
+    const raised = [messages(seats({ used: -6, base: -7 }))];
+    expect(uncountedSeats(raised, scope(), 1)).toBe(0);
+    expect(uncountedSeats(raised, scope(), 3)).toBe(2);
+  });
+
   test("of a plan whose payment is missing is refused: it counts, and pays for no more", () => {
     const suspended = [messages(seats({ used: 2, suspendedAt: JAN_31 }))];
     expect(drawSeat(suspended, ask(1))).toMatchObject({ uncovered: 1, shortage: "not_included" });

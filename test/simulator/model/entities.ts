@@ -1,6 +1,6 @@
 /** A customer's parts: the seat that one takes when it comes, and what becomes of all that it has when it goes. */
 import { featureOf } from "../terms.js";
-import { nano, notBelowZero, ONE, sum, type Nano } from "./amounts.js";
+import { least, nano, notBelowZero, ONE, sum, type Nano } from "./amounts.js";
 import { boundaryUpTo } from "./calendar.js";
 import { openCustomer } from "./customers.js";
 import { decide, defaultPolicy, draw, giveBack } from "./draws.js";
@@ -75,9 +75,11 @@ export function countEntities(world: World, customer: Customer, feature: string)
 
 function uncounted(world: World, customer: Customer, feature: string): Nano {
   const entities = customer.entities.filter((each) => each.feature === feature).length;
+  if (entities === 0) return 0n;
   if (payersOf(world, customer, seatsOf(feature)).length === 0) return 0n;
   const live = rowOf(customer, feature, null).filter((pot) => isLive(pot, world.now));
-  return notBelowZero(nano(entities) - sum(live.map(({ used }) => used)));
+  // What was set above a pot by hand is more to use, and nobody's seat that is missing.
+  return notBelowZero(nano(entities) - sum(live.map(({ used, base }) => used - least(base, 0n))));
 }
 
 /** What the customer's plans give to each of its kind. One whose id was there before goes on where that ended. */
