@@ -158,7 +158,8 @@ export const attach = mutation({
       ...(subscriptionId !== null && { subscriptionId }),
       startsAt,
     });
-    if (subscriptionId !== null && startsAt <= now && args.entityId === undefined)
+    const hasBegun = noted.ids.last > customer.lastNumber && startsAt <= now;
+    if (subscriptionId !== null && hasBegun && args.entityId === undefined)
       await countHeld(ctx, args.customerId, plan, now);
     return { ...begun, replayed: false };
   },

@@ -362,6 +362,8 @@ export class Generator {
     );
     const isTop = plan.price !== undefined && plan.price.every === undefined;
     const isTried = !isTop && this.chance.once(0.1);
+    // Asked in the same words each time, so that some are repeats.
+    if (this.chance.once(0.15)) return { do: "attach", customer, plan: plan.id, key: `p-${plan.id}` };
     return {
       do: "attach",
       customer,
@@ -379,7 +381,7 @@ export class Generator {
       }),
       ...(this.chance.once(0.15) && { carriesUsage: true as const }),
       ...(this.chance.once(0.15) && { carriesBalance: true as const }),
-      ...(this.chance.once(0.25) && { key: this.chance.once(0.8) ? `p-${plan.id}` : this.planKey() }),
+      ...(this.chance.once(0.1) && { key: this.chance.once(0.5) ? `p-${plan.id}` : this.planKey() }),
       ...(this.chance.once(0.3) && this.entityFor(world, customer)),
     };
   }

@@ -125,9 +125,12 @@ const isUsedUpFirst: Invariant = ({ step, world, before, stored }) => {
       );
     const hasGrown = overageOf(row) > (earlier === undefined ? 0n : overageOf(earlier));
     const pots = world.customers.get(row.customerId)?.pots ?? [];
+    const isEntitys = step.uses.every(({ entity }) => entity === row.entityId);
     const rest = sum(
       pots
         .filter(({ feature, entity }) => feature === row.featureId && entity === (row.entityId ?? null))
+        // What an entity has by a plan of its own is out of the reach of a use without it.
+        .filter(({ entity, perEntity }) => entity === null || perEntity || isEntitys)
         .filter(({ starts, ends }) => (starts ?? 0) <= world.now && (ends ?? Infinity) > world.now)
         .map(left),
     );

@@ -446,7 +446,10 @@ function replace(
 /** Where usage starts afresh, units bought once are what is left of them. */
 function beginAfresh(customer: Customer, pot: Pot): void {
   if (left(pot) === 0n) removePots(customer, new Set([pot]));
-  else adjustPot(customer, pot, { granted: left(pot), used: 0n });
+  else {
+    pot.base = pot.used > 0n ? -pot.used : 0n;
+    adjustPot(customer, pot, { granted: left(pot), used: 0n });
+  }
 }
 
 /** Units bought once go to those of the same plan. */
@@ -462,7 +465,7 @@ function addOrMerge(customer: Customer, heir: Pot): void {
   }
 }
 
-/** What was used and counts against nothing new is kept as what is used up, until it would have been reset. */
+/** What was used and counts against nothing new is kept, though nothing is granted, until it would have been reset. */
 function remember(world: World, customer: Customer, ended: readonly Pot[], source: string): void {
   const endOf = ({ period, ends }: Pot) => period?.next ?? ends;
   for (const end of new Set(ended.map(endOf))) {
@@ -471,7 +474,7 @@ function remember(world: World, customer: Customer, ended: readonly Pot[], sourc
     const [first] = together;
     if (used === 0n || first === undefined) continue;
     const pot = newPot(customer, first, world.now);
-    addPot(customer, { ...pot, source, granted: used, used, ends: end });
+    addPot(customer, { ...pot, source, used, ends: end, mayOwe: true });
   }
 }
 
