@@ -6,6 +6,7 @@ import type { ChargeCorrection } from "../core/ledgerEvents.js";
 import { grantOf } from "../core/plans.js";
 import { chargeOf, restore, type Charged, type Restored } from "../core/refunds.js";
 import type { Scope } from "../core/order.js";
+import type { Item } from "../core/terms.js";
 import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 import { termsOf } from "./planVersions.js";
@@ -125,10 +126,12 @@ async function grantOfTerms(
     .unique();
   if (subscription === null) return undefined;
   const plan = await termsOf(ctx, subscription);
-  const isPerEntity = entityId !== undefined && subscription.entityId === undefined;
+  // What a plan of one entity's own gives to each entity, it gave to that one.
+  const isGiven = (item: Item) =>
+    subscription.entityId !== undefined || (item.entityFeatureId !== undefined) === (entityId !== undefined);
   const { anchor, startsAt: now, quantities } = subscription;
   return plan.items
-    .filter((item) => item.featureId === featureId && (item.entityFeatureId !== undefined) === isPerEntity)
+    .filter((item) => item.featureId === featureId && isGiven(item))
     .map((item) => grantOf(plan, item, { source, now, anchor, quantities, nextGrantId: () => "" }))
     .find(({ overage }) => overage !== undefined);
 }

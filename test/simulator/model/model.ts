@@ -25,7 +25,6 @@ export function apply(world: World, step: Step): Answer {
   switch (step.do) {
     case "pass":
       passTo(world, world.now + step.ms);
-      refuseDoubt(world);
       return null;
     case "create":
       openCustomer(world, step.customer, null);
@@ -182,7 +181,9 @@ export type Outcome =
 export function tried(world: World, step: Step): Outcome {
   const draft = copyOf(world);
   try {
-    return { kind: "answered", answer: apply(draft, step), world: draft };
+    const answer = apply(draft, step);
+    refuseDoubt(draft);
+    return { kind: "answered", answer, world: draft };
   } catch (error) {
     if (error instanceof SaysNo) return { kind: "answered", answer: error.answer, world };
     if (error instanceof Refusal) return { kind: "refused", refusal: error.kind };
