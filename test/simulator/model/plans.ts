@@ -385,7 +385,12 @@ function rowsOf(customer: Customer, { entity, ending, dropping, incoming }: Tran
     const items = incoming?.plan.items.filter((item) => item.feature === feature) ?? [];
     // What a plan of one entity's own gives to each entity, it gives to that one.
     const own = entity === null ? items.filter(({ entityFeature }) => entityFeature === undefined) : items;
-    const others = (entity === null ? customer.entities : []).map(({ id, feature: kind }) => ({
+    const isGiven = (kind: string) =>
+      plans.some((plan) =>
+        plan.items.some((item) => item.feature === feature && item.entityFeature === kind),
+      );
+    const given = (entity === null ? customer.entities : []).filter(({ feature: kind }) => isGiven(kind));
+    const others = given.map(({ id, feature: kind }) => ({
       feature,
       owner: id as string | null,
       items: items.filter(({ entityFeature }) => entityFeature === kind),
