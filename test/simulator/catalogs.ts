@@ -82,10 +82,10 @@ function itemOf(chance: Chance, theme: Theme, { id: feature, kind }: Feature, si
     theme === "entities" || theme === "all" ? chance.once(feature === "seats" ? 0 : 0.5) : false;
   const shared = perEntity ? { entityFeature: "seats" } : {};
   if (kind === "held") {
-    const price = chance.once(0.3)
-      ? { price: priceOf(chance, 3, chance.pick(["prepaid", "usage_based"])) }
-      : {};
-    return [{ feature, included: 3, ...price }];
+    if (chance.once(0.6)) return [{ feature, included: 3 }];
+    const price = priceOf(chance, 3, chance.pick(["prepaid", "usage_based"]));
+    // What is held may be paid for each month, or once.
+    return [{ feature, included: 3, price: chance.once(0.5) ? { ...price, per: MONTH } : price }];
   }
   const every = chance.weighted<Every>([
     [6, MONTH],

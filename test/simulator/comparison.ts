@@ -257,17 +257,9 @@ function sumsOf(draws: Doc<"events">["draws"]) {
 /** To the ninth place, where all amounts end. */
 const exactSum = (a: number, b: number): number => Number((a + b).toFixed(9)) + 0;
 
-/** The model does not know what the audit alone asks for: events of controls, and of what plans give to a new entity. */
-const isTold = ({ kind, entityId, properties, changes }: Doc<"events">): boolean =>
-  properties !== undefined ||
-  changes === undefined ||
-  !(kind === "adjust" || (kind === "plan" && entityId !== undefined));
-
-/** Which of the events of one step comes first says nothing of what it did. */
-function inOrder<Event extends object>(events: Event[]): Event[] {
-  const textOf = new Map(events.map((event) => [event, JSON.stringify(event)]));
-  return events.sort((a, b) => ((textOf.get(a) ?? "") < (textOf.get(b) ?? "") ? -1 : 1));
-}
+/** Events of controls tell audits what the model has no words for: where a limit has followed a plan meanwhile. */
+const isTold = ({ kind, properties }: Doc<"events">): boolean =>
+  kind !== "adjust" || properties !== undefined;
 
 /** The events that a step has written. */
 export function compareEvents(
@@ -278,34 +270,30 @@ export function compareEvents(
 ): Difference[] {
   return differencesOf(
     `events of ${customer.id}`,
-    inOrder(
-      expected.map((use) => ({
-        kind: use.kind,
-        feature: use.feature ?? undefined,
-        entity: use.entity ?? undefined,
-        plan: use.plan ?? undefined,
-        value: plain(use.value),
-        uncovered: plain(use.uncovered),
-        draws: drawnOf(use.lots, customer, matching),
-        ...(use.kind !== "plan" && { remaining: use.unlimited ? "unlimited" : (use.remaining ?? undefined) }),
-        lapsed: plain(use.lapsed ?? 0n),
-        hasKey: use.key !== null || use.refundOf !== undefined,
-      })),
-    ),
-    inOrder(
-      got.filter(isTold).map((event) => ({
-        kind: event.kind,
-        feature: event.featureId,
-        entity: event.entityId,
-        plan: event.planId,
-        value: event.value,
-        uncovered: event.uncovered ?? 0,
-        draws: sumsOf(event.draws),
-        ...(event.kind !== "plan" && { remaining: event.unlimited ? "unlimited" : event.remaining }),
-        lapsed: event.lapsed ?? 0,
-        hasKey: event.key !== undefined,
-      })),
-    ),
+    expected.map((use) => ({
+      kind: use.kind,
+      feature: use.feature ?? undefined,
+      entity: use.entity ?? undefined,
+      plan: use.plan ?? undefined,
+      value: plain(use.value),
+      uncovered: plain(use.uncovered),
+      draws: drawnOf(use.lots, customer, matching),
+      ...(use.kind !== "plan" && { remaining: use.unlimited ? "unlimited" : (use.remaining ?? undefined) }),
+      lapsed: plain(use.lapsed ?? 0n),
+      hasKey: use.key !== null || use.refundOf !== undefined,
+    })),
+    got.filter(isTold).map((event) => ({
+      kind: event.kind,
+      feature: event.featureId,
+      entity: event.entityId,
+      plan: event.planId,
+      value: event.value,
+      uncovered: event.uncovered ?? 0,
+      draws: sumsOf(event.draws),
+      ...(event.kind !== "plan" && { remaining: event.unlimited ? "unlimited" : event.remaining }),
+      lapsed: event.lapsed ?? 0,
+      hasKey: event.key !== undefined,
+    })),
   );
 }
 

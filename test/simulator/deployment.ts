@@ -56,6 +56,12 @@ export class Deployment {
     return lastSeen();
   }
 
+  /** What the component's own audit of a customer finds: null if nothing. */
+  async audited(customerId: string): Promise<unknown> {
+    const audit = await this.t.query((ctx) => this.tally.audit(ctx, { customerId }));
+    return audit.ok ? null : audit;
+  }
+
   /** Runs a cron. */
   async sweep(what: keyof typeof sweeps): Promise<void> {
     await this.t.mutation((ctx) => ctx.runMutation(sweeps[what], {}));

@@ -202,8 +202,7 @@ export class Generator {
       customer,
       event: this.chance.pick(events),
       value: this.amount(world, customer, "messages"),
-      // Keys of their own: one for an event and a feature's use would be two effects.
-      ...(this.chance.once(0.3) && { key: `v${this.chance.whole(1, 4)}` }),
+      ...this.repeatedKey(world, customer),
       ...(this.chance.once(0.3) && { policy: this.chance.pick(["reject", "overflow"] as const) }),
       ...this.entityFor(world, customer),
     };

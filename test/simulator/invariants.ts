@@ -177,7 +177,7 @@ const invariants: Invariant[] = [
   ledgerTellsAll,
 ];
 
-/** What does not hold. `tally.audit` belongs here as one more, once there is one. */
+/** What does not hold. */
 export const violations = (moment: Moment): Difference[] => invariants.flatMap((holds) => holds(moment));
 
 function potsAndGrants({ world, stored, matching }: Pick<Moment, "world" | "stored" | "matching">) {

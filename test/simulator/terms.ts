@@ -26,6 +26,8 @@ export interface Price {
   behavior: "graduated" | "volume";
   packs: number;
   max?: number;
+  /** How often it is paid, where that is not how often the item resets. */
+  per?: Every;
 }
 
 export interface Rollover {
@@ -142,7 +144,7 @@ export function itemDefinition(item: Item) {
         billingUnits: price.packs,
         billingMethod: price.method,
         ...(price.max !== undefined && { maxPurchase: price.max }),
-        ...intervalOf(every),
+        ...intervalOf(price.per ?? every),
       },
     }),
   };

@@ -106,6 +106,8 @@ function giveToEach(world: World, customer: Customer, { id, feature: kind }: Ent
     );
     carryUse(customer, running, earlier.used);
   }
+  const [first] = given;
+  if (first?.plan != null) planEvent(world, customer, { plan: first.plan, entity: id });
 }
 
 const periodStart = ({ period }: Pot, anchor: number, now: number): number =>

@@ -69,6 +69,7 @@ export function grant(world: World, customerId: string, ask: GrantAsk): ChangeAn
     priority: ask.priority ?? 0,
     addOn: false,
     prepaid: false,
+    bought: false,
     perEntity: false,
     usageBased: null,
     carries: false,

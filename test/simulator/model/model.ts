@@ -131,14 +131,14 @@ const requestOf = (use: UseStep, rejects: boolean): Request => ({
   label: use.label ?? null,
 });
 
-/** Each feature that lists the event's name is charged the same, under a key of its own. */
+/** Each feature that lists the event's name is charged the same: the first under the app's key. */
 function usesOfEvent(terms: Terms, step: Extract<Step, { do: "event" }>): Request[] {
   const charged = terms.features.filter(({ events = [] }) => events.includes(step.event));
-  return charged.map(({ id }) => ({
+  return charged.map(({ id }, index) => ({
     feature: featureOf(terms, id).id,
     entity: step.entity ?? null,
     units: nano(step.value),
-    key: step.key === undefined ? null : `${step.key} event ${id}`,
+    key: step.key === undefined ? null : index === 0 ? step.key : `${step.key} event ${id}`,
     policy: step.policy ?? null,
     label: null,
   }));

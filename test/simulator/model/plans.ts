@@ -1,6 +1,6 @@
 /** Customers' plans: how one takes the place of another, now or at an instant that is decided now. */
 import { planOf, type Item, type Plan } from "../terms.js";
-import { nano, notBelowZero, sum, type Nano } from "./amounts.js";
+import { least, nano, notBelowZero, sum, type Nano } from "./amounts.js";
 import { boundaryAfter, DAY, monthsLater } from "./calendar.js";
 import { openCustomer } from "./customers.js";
 import { countEntities } from "./entities.js";
@@ -72,6 +72,7 @@ export function potOf(world: World, customer: Customer, plan: Plan, item: Item, 
     priority: 0,
     addOn: plan.addOn === true,
     prepaid: price?.method === "prepaid",
+    bought: isSoldOnce(item),
     perEntity: false,
     usageBased:
       price?.method === "usage_based"
@@ -87,6 +88,10 @@ export function potOf(world: World, customer: Customer, plan: Plan, item: Item, 
     base: 0n,
   };
 }
+
+/** Paid once, in advance, and had once: not anew with each period. */
+const isSoldOnce = ({ price, every }: Item): boolean =>
+  price?.method === "prepaid" && every === undefined && price.per === undefined;
 
 /** Units bought in advance count what is included, and come in whole packs. */
 function grantedBy({ included, price }: Item, quantity: number | undefined): Nano {
@@ -179,6 +184,7 @@ export function attach(world: World, customerId: string, ask: AttachAsk): Answer
   const startsAt = isTopUp(plan) ? buy(world, customer, plan, ask) : change(world, customer, plan, ask);
   if (customer.lastSerial > before || key !== null)
     planEvent(world, customer, { plan: plan.id, entity, key, how, answer: startsAt });
+  if (!isTopUp(plan) && startsAt <= world.now && entity === null) countHeld(world, customer, plan);
   return { replayed: false, answer: startsAt };
 }
 
@@ -262,11 +268,9 @@ function whenOf(plan: Plan, ending: readonly Subscription[], ask: AttachAsk): Wh
   const held = ending.find(({ terms, trialEnds }) => terms.id === plan.id && trialEnds === null);
   if (ask.when !== null) return ask.when;
   if (held === undefined || ask.trial !== null || Object.keys(ask.quantities).length === 0) return "now";
-  const sold = plan.items.filter(({ price, every }) => price?.method === "prepaid" && every !== undefined);
-  const changes = sold.map((item) => {
-    const before = held.terms.items.find(
-      ({ feature, every }) => feature === item.feature && every !== undefined,
-    );
+  const isSold = (item: Item) => item.price?.method === "prepaid" && !isSoldOnce(item);
+  const changes = plan.items.filter(isSold).map((item) => {
+    const before = held.terms.items.find((each) => each.feature === item.feature && isSold(each));
     const had = before === undefined ? 0n : grantedBy(before, held.quantities[item.feature]);
     return grantedBy(item, ask.quantities[item.feature]) - had;
   });
@@ -363,7 +367,6 @@ function transition(world: World, customer: Customer, step: Transition): Subscri
   }
   for (const held of ending) held.ends = at;
   for (const held of dropping) held.ends = world.now;
-  if (isNow && entity === null && incoming !== null) countHeld(world, customer, incoming.plan);
   return begun;
 }
 
@@ -405,7 +408,7 @@ interface Row {
 }
 
 /** Units bought once, other than in a trial: the customer's, whatever plan he has. */
-const isBought = (pot: Pot): boolean => pot.prepaid && pot.period === null && pot.ends === null;
+const isBought = (pot: Pot): boolean => pot.bought && pot.ends === null;
 
 /** What a plan includes of units bought once, it includes once. */
 const includedOnce = (pot: Pot, { included }: Item, had: boolean): Pot =>
@@ -438,7 +441,7 @@ function replace(
   removePots(customer, new Set(gone));
   for (const heir of heirs) addOrMerge(customer, heir);
   const given = heirs.filter((heir) => !isBought(heir));
-  handOver(customer, plain, given, () => keepsUsage);
+  handOver(customer, plain, given, (pot) => (keepsUsage ? useThatStays(pot) : 0n));
   const isOfGone = ({ leftOf }: Pot) => gone.some(({ serial }) => serial === leftOf);
   removePots(customer, new Set(customer.pots.filter(isOfGone)));
   if (keepsBalance && !isHeld) for (const old of plain) carryBalance(world, customer, old, given);
@@ -450,11 +453,10 @@ function replace(
 
 /** Where usage starts afresh, units bought once are what is left of them. */
 function beginAfresh(customer: Customer, pot: Pot): void {
-  if (left(pot) === 0n) removePots(customer, new Set([pot]));
-  else {
-    pot.base = pot.used > 0n ? -pot.used : 0n;
-    adjustPot(customer, pot, { granted: left(pot), used: 0n });
-  }
+  if (left(pot) === 0n) return removePots(customer, new Set([pot]));
+  // What was used may still be refunded.
+  pot.base = least(0n, -pot.used);
+  adjustPot(customer, pot, { granted: left(pot), used: 0n });
 }
 
 /** Units bought once go to those of the same plan. */
@@ -470,7 +472,7 @@ function addOrMerge(customer: Customer, heir: Pot): void {
   }
 }
 
-/** What was used and counts against nothing new is kept, though nothing is granted, until it would have been reset. */
+/** What was used and counts against nothing new is kept as a pot of nothing, until it would have been reset. */
 function remember(world: World, customer: Customer, ended: readonly Pot[], source: string): void {
   const endOf = ({ period, ends }: Pot) => period?.next ?? ends;
   for (const end of new Set(ended.map(endOf))) {
@@ -500,6 +502,7 @@ const newPot = (customer: Customer, { feature, entity }: Row, now: number): Pot 
   priority: 0,
   addOn: false,
   prepaid: false,
+  bought: false,
   perEntity: false,
   usageBased: null,
   carries: false,
@@ -600,6 +603,8 @@ export function cancel(world: World, customerId: string, ask: PlanAsk & { when: 
     keepsBalance: false,
   });
   planEvent(world, customer, { plan, entity, key, how, answer: at });
+  if (successor !== undefined && successor.id !== plan && at <= world.now && entity === null)
+    countHeld(world, customer, successor);
   return { replayed: false, answer: at };
 }
 

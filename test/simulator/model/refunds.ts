@@ -86,5 +86,8 @@ function useOf(customer: Customer, { label, key }: RefundAsk): Use | undefined {
     if (named === undefined) throw new Unknown(`the use ${label}`);
     return named;
   }
+  // One key of a use by an event's name, which charged several features.
+  if (customer.uses.some((use) => use.key?.startsWith(`${key} event `)))
+    throw new Refusal("invalid_argument");
   return findUse(customer, key ?? "") ?? findUse(customer, holdKey(key ?? ""));
 }

@@ -62,7 +62,9 @@ export function expire(world: World, customer: Customer, feature: string, entity
   for (const source of new Set(ended.map((pot) => pot.source))) {
     const heirs = row.filter((pot) => pot.heirOf === source && pot.starts === world.now);
     const own = ended.filter((pot) => pot.source === source);
-    if (heirs.length > 0) handOver(customer, own, heirs, (pot) => pot.period?.next !== world.now);
+    // What resets then counts no more, but for a debt, which the reset would have kept.
+    const counting = (pot: Pot) => (pot.period?.next === world.now ? debtOf(pot) : useThatStays(pot));
+    if (heirs.length > 0) handOver(customer, own, heirs, counting);
   }
   const serials = new Set(ended.map(({ serial }) => serial));
   const gone = row.filter(
@@ -76,10 +78,10 @@ export function handOver(
   customer: Customer,
   ended: readonly Pot[],
   heirs: readonly Pot[],
-  keepsUse: (pot: Pot) => boolean,
+  counting: (pot: Pot) => Nano,
 ): void {
   const plain = ended.filter(({ leftOf }) => leftOf === null);
-  carryUse(customer, heirs, sum(plain.filter(keepsUse).map(useThatStays)));
+  carryUse(customer, heirs, sum(plain.map(counting)));
   for (const heir of heirs) heir.heirOf = null;
   const keeper = heirs.find(({ rollover }) => rollover !== null);
   if (keeper === undefined) return;
@@ -97,6 +99,9 @@ export function useThatStays(pot: Pot): Nano {
   const isCharged = pot.usageBased !== null && !pot.carries && pot.period !== null;
   return notBelowZero(pot.used) - (isCharged ? owed(pot) : 0n);
 }
+
+/** What is owed of a pot when its period is over. */
+const debtOf = (pot: Pot): Nano => (pot.carries ? owed(pot) : 0n);
 
 export function carryUse(customer: Customer, heirs: readonly Pot[], use: Nano): void {
   let todo = use;
@@ -138,7 +143,7 @@ function reset(world: World, customer: Customer, pot: Pot): void {
   if (period === null) return;
   closePeriod(world, customer, pot);
   rollOver(world, customer, pot);
-  adjustPot(customer, pot, { used: pot.carries ? owed(pot) : 0n });
+  adjustPot(customer, pot, { used: debtOf(pot) });
   pot.base = pot.used;
   period.next = boundaryAfter(period.every, period.anchor, world.now);
 }
@@ -168,6 +173,7 @@ function rollOver(world: World, customer: Customer, pot: Pot): void {
       priority: 0,
       addOn: false,
       prepaid: false,
+      bought: false,
       usageBased: null,
       carries: false,
       rollover: null,

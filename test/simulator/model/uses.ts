@@ -61,6 +61,11 @@ export function useAll(world: World, customerId: string, requests: readonly Requ
   const before = world.customers.get(customerId);
   const earlier = requests.map((request) => repeatOf(before, request));
   if (earlier.every((use) => use !== null)) return earlier.map(replayed);
+  // The uses of one event are repeated together, or another call has used the key.
+  const [first] = earlier;
+  const isOfEvent = ({ key }: Request) => key?.includes(" event ") === true;
+  if (requests.some((request, index) => isOfEvent(request) && (first === null) !== (earlier[index] === null)))
+    throw new Refusal("idempotency_conflict");
   const customer = openCustomer(world, customerId, null);
   for (const [index, { entity }] of requests.entries())
     if (earlier[index] === null) openCustomer(world, customerId, entity);

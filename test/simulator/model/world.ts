@@ -30,6 +30,8 @@ export interface Pot {
   priority: number;
   addOn: boolean;
   prepaid: boolean;
+  /** Paid once, in advance, and had once. */
+  bought: boolean;
   perEntity: boolean;
   usageBased: { price: Price; max: Nano | null } | null;
   carries: boolean;
