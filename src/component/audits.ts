@@ -177,7 +177,7 @@ function conclude(customerId: string, ledger: Ledger, state: State, events: numb
   for (const event of state.events) ledger.enter(event);
   for (const { reservationId, ...hold } of state.reservations) ledger.enterHolds(reservationId, hold);
   ledger.replay();
-  const audited = audit(ledger, state);
+  const audited = audit(ledger, state, Date.now());
   const checked = {
     events,
     reservations: state.reservations.length,

@@ -81,10 +81,11 @@ const MAX_PROBLEMS = 1_000;
 
 type StoredCharge = Pick<ClosedPeriod, "featureId" | "entityId" | "grantId" | "to" | "overage" | "amount">;
 
-/** Compares a ledger that is replayed to its end with what is stored of the same customer. */
+/** Compares a ledger that is replayed to its end with what is stored of the same customer, as of `now`. */
 export function audit(
   ledger: Ledger,
   stored: { rows: readonly Balance[]; charges: readonly StoredCharge[] },
+  now: number,
 ): Audited {
   const rows = new Map(stored.rows.map((row) => [rowKey(row), row]));
   const findings: Findings = { ok: true, grants: [], limits: [], events: [], charges: [] };
@@ -94,8 +95,8 @@ export function audit(
   for (const key of new Set([...rows.keys(), ...ledger.rows.keys()])) {
     const proven = ledger.rows.get(key);
     const found = rows.get(key);
-    // The same instant: the last at which either of them was written.
-    const at = Math.max(proven?.advancedAt ?? 0, found?.advancedAt ?? 0);
+    // The same instant: the last at which either of them was written; of what is not stored, now.
+    const at = Math.max(proven?.advancedAt ?? 0, found?.advancedAt ?? now);
     const { featureId, entityId } = (found ?? proven)!;
     const empty = emptyBalance(featureId, entityId, at);
     const expected = ledger.advanced(key, at) ?? empty;
