@@ -228,6 +228,9 @@ export function holdsOf({
   return holds ?? [first];
 }
 
+/** In milliseconds: what is created is further apart. */
+const BETWEEN = 0.0005;
+
 /**
  * Those draws, and more that come after all that has happened to the customer so far: an extension
  * creates nothing that says when. What nothing lies between is one.
@@ -248,8 +251,8 @@ async function heldWith(
   const last = earlier.at(-1);
   const isApart = rows.some((row) => lastChangeAt(row, now) > (last?.at ?? last?.createdAt ?? 0));
   if (last === undefined || happened > last.createdAt || isApart || last.changes || changes) {
-    const next = { createdAt: Math.max(happened, now), at: now, ...(changes && { changes }), draws };
-    return [...earlier, next];
+    const createdAt = happened < now ? Math.max(now - BETWEEN, (happened + now) / 2) : happened + BETWEEN;
+    return [...earlier, { createdAt, at: now, ...(changes && { changes }), draws }];
   }
   return [...earlier.slice(0, -1), { ...last, draws: joined(last.draws, draws, now, rows) }];
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { components } from "../../convex/_generated/api.js";
 import type { MutationCtx } from "../../convex/_generated/server.js";
 import { defineCatalog, Tally, type ErrorKind } from "../../src/client/index.js";
-import { deployment, type Deployment } from "./deployment.js";
+import { deployment, unproven, type Deployment } from "./deployment.js";
 import { addReservations, registerInspected, setEntityCount, stored } from "./stored.js";
 
 const customerId = "acme";
@@ -931,7 +931,7 @@ describe("an entity with more holds than one transaction settles", () => {
 
   /** Each hold of 1, of which half is reported; the entity's own pay for ten, the customer for the rest. */
   async function busy() {
-    const t = await acme("team");
+    const t = unproven(await acme("team"));
     await create(t, "ada");
     await t.mutation(async (ctx) => {
       await tally.grants.grant(ctx, { customerId, featureId: "messages", amount: HOLDS });
