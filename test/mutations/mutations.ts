@@ -168,7 +168,16 @@ const time = [
     "src/core/advance.ts",
     ["test/core/advance.test.ts", "test/core/plans.test.ts"],
     [
-      ["collapsed idle periods: each boundary is applied in its order", "leavesATrace ? at : until", "until"],
+      [
+        "collapsed idle periods: each boundary is applied in its order",
+        "leavesATrace ? at : quietUntil(balance, at, until)",
+        "until",
+      ],
+      [
+        "collapsed idle periods: one that is skipped ends before what begins in it",
+        "...balance.grants.flatMap(({ startsAt = 0 }) => (startsAt > at ? startsAt - 1 : []))",
+        "Infinity",
+      ],
       ["every boundary up to now is applied", "if (at > until) break;", "if (at >= until) break;"],
       [
         "a balance is never read as of before it was written",
