@@ -90,7 +90,8 @@ function useProblems(event: LedgerEvent, grants: Grants): string[] {
 }
 
 /** A settled reservation has drawn what was held, and what settling it did; a refund what it did. */
-function settlingProblems({ draws, holds = [], changes, lapsed }: LedgerEvent, grants: Grants): string[] {
+function settlingProblems(event: LedgerEvent, grants: Grants): string[] {
+  const { draws, holds = [], changes, charged = [], lapsed } = event;
   const held = holds.flatMap((hold) => hold.draws);
   // What comes back of a grant that is gone comes back to others.
   const isHomeless = held.some(({ grantId }) => grants.find(grantId) === undefined);
@@ -98,6 +99,8 @@ function settlingProblems({ draws, holds = [], changes, lapsed }: LedgerEvent, g
   return [...new Set(draws.map(({ grantId }) => grantId))].flatMap((grantId) => {
     const drawn = drawnFrom(draws, grantId);
     const moved = drawnFrom(held, grantId).plus(usedBy(changes, grantId));
+    // Of a period that is closed it comes off the charge: from the grant nothing moves.
+    if (moved.plus(chargedBy(charged, grantId)).eq(drawn)) return [];
     // What has lapsed stays where it was drawn.
     if (moved.eq(drawn) || (lapsed !== undefined && moved.gt(drawn))) return [];
     return `it says that it took ${drawn.toFixed()} from ${shown(grantId)}, but it moved ${moved.toFixed()}`;
@@ -119,6 +122,14 @@ function changeProblems({ kind, value, draws, changes = [], repairs }: LedgerEve
 
 const drawnFrom = (draws: readonly Draw[], id: string): Decimal =>
   total(draws.filter(({ grantId }) => grantId === id).map(({ amount }) => exact(amount)));
+
+/** By how much corrections changed what is charged of a grant's overage. */
+const chargedBy = (charged: readonly ChargeCorrection[], id: string): Decimal =>
+  total(
+    charged
+      .filter(({ grantId }) => grantId === id)
+      .map(({ before, after }) => exact(after.overage).minus(before.overage)),
+  );
 
 type Amounts = NonNullable<BalanceChange["from"]>[number];
 

@@ -82,7 +82,7 @@ async function replay(
   steps: readonly Step[],
   options: Options,
 ): Promise<{ steps: Step[]; differences: Difference[] } | null> {
-  const session = new Session(terms, start, { ...options, hasTwin });
+  const session = new Session(terms, start, { ...options, hasTwin, auditEvery: 1 });
   try {
     for (const [index, step] of steps.entries()) {
       const taken = await session.take(step);

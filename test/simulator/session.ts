@@ -24,6 +24,8 @@ export interface Options {
   modules: Modules;
   /** Runs beside the run a second one, in which crons run at every boundary: (j). */
   hasTwin?: boolean;
+  /** Steps from one audit of the component's own to the next: it reads all events of a customer. */
+  auditEvery?: number;
   /** Breaks something on purpose: what the deployment is told instead of the step. */
   fault?: (step: Step) => Step;
 }
@@ -156,7 +158,7 @@ export class Session {
 
   /** (i) The component's own replay of its events from the first one on finds nothing. */
   private async auditDifferences(world: World): Promise<Difference[]> {
-    if (this.count++ % AUDIT_EVERY !== 0) return [];
+    if (++this.count % (this.options.auditEvery ?? 10) !== 0) return [];
     const audits = [...world.customers.keys()].map(async (id) =>
       differencesOf(`(i) audit of ${id}`, null, await this.deployment.audited(id)),
     );
@@ -197,6 +199,3 @@ export class Session {
 const MOST_BOUNDARIES = 40;
 
 const at = (list: unknown, index: number): unknown => (Array.isArray(list) ? list[index] : undefined);
-
-/** An audit reads all events of a customer, and is long for that. */
-const AUDIT_EVERY = 10;
