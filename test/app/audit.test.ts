@@ -187,6 +187,15 @@ describe("an audit", () => {
     expect(await stored(t)).toEqual(before);
   });
 
+  test("knows that a refund comes off the charge of a period that is over", async () => {
+    const t = await begun();
+    const { eventId } = await track(t, 9, "videos");
+    vi.setSystemTime(FEBRUARY + HOUR);
+    await sweep(t);
+    await t.mutation((ctx) => tally.refund(ctx, { ...me, eventId, value: 3 }));
+    expect(await audit(t)).toMatchObject({ ok: true, events: [] });
+  });
+
   test("does not wait for the sweep, and does not mind it", async () => {
     const t = await busy();
     vi.setSystemTime(FEBRUARY + 90 * 24 * HOUR);
