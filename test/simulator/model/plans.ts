@@ -548,14 +548,23 @@ function schedule(
   for (const pot of starting) addPot(customer, pot);
 }
 
-/** The subscription of that plan that the customer has now: one that goes on before one that ends. */
-function activeOf(world: World, customer: Customer, plan: string, entity: string | null): Subscription {
-  const found = openOf(world, customer).find(
+/** The subscription of that plan that the customer has now; of several, the first that `prefers` says. */
+function activeOf(
+  world: World,
+  customer: Customer,
+  { plan, entity }: PlanAsk,
+  prefers: (held: Subscription) => boolean,
+): Subscription {
+  const active = openOf(world, customer).filter(
     (each) => each.terms.id === plan && each.entity === entity && each.starts <= world.now,
   );
+  const found = active.find(prefers) ?? active[0];
   if (found === undefined) throw new Refusal("plan_not_found");
   return found;
 }
+
+/** Whether an end was decided that it would not have by itself. */
+const isToEnd = ({ ends, trialEnds }: Subscription): boolean => ends !== trialEnds;
 
 const scheduledAfter = (world: World, customer: Customer, { terms, entity }: Subscription): Subscription[] =>
   terms.addOn
@@ -581,7 +590,7 @@ export function cancel(world: World, customerId: string, ask: PlanAsk & { when: 
   if (repeat !== null) return { replayed: true, answer: repeat.answer };
   const customer = customerOf(world, customerId);
   assertEntity(customer, entity);
-  const canceled = activeOf(world, customer, plan, entity);
+  const canceled = activeOf(world, customer, ask, (held) => !isToEnd(held));
   const at = when === "now" ? world.now : endOfPeriod(canceled, world.now);
   const successor = canceled.terms.addOn ? undefined : defaultOf(world, canceled.terms.group);
   transition(world, customer, {
@@ -615,8 +624,8 @@ export function resume(world: World, customerId: string, ask: PlanAsk): Answered
   if (repeat !== null) return { replayed: true, answer: repeat.answer };
   const customer = customerOf(world, customerId);
   assertEntity(customer, entity);
-  const resuming = activeOf(world, customer, plan, entity);
-  const resumed = resuming.ends !== resuming.trialEnds;
+  const resuming = activeOf(world, customer, ask, isToEnd);
+  const resumed = isToEnd(resuming);
   if (resumed) goOn(world, customer, resuming);
   if (resumed || key !== null)
     planEvent(world, customer, { plan, entity, key, how: "resume", answer: resumed });
