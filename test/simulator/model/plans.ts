@@ -182,9 +182,11 @@ export function attach(world: World, customerId: string, ask: AttachAsk): Answer
   const customer = openCustomer(world, customerId, entity);
   const before = customer.lastSerial;
   const startsAt = isTopUp(plan) ? buy(world, customer, plan, ask) : change(world, customer, plan, ask);
-  if (customer.lastSerial > before || key !== null)
+  const hasChanged = customer.lastSerial > before;
+  if (hasChanged || key !== null)
     planEvent(world, customer, { plan: plan.id, entity, key, how, answer: startsAt });
-  if (!isTopUp(plan) && startsAt <= world.now && entity === null) countHeld(world, customer, plan);
+  const hasBegun = hasChanged && startsAt <= world.now;
+  if (!isTopUp(plan) && hasBegun && entity === null) countHeld(world, customer, plan);
   return { replayed: false, answer: startsAt };
 }
 
