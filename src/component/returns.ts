@@ -100,17 +100,17 @@ async function findCharge(
     .first();
 }
 
-/** By the grant if it is still there; by the terms that it came with, if not. */
+/** Priced by the grant if it is still there, by the terms that it came with if not; what was included was fixed with the charge. */
 async function termsOfCharge(
   ctx: QueryCtx,
   customerId: string,
   working: WorkingRows,
-  { grantId, source, featureId, entityId }: ClosedPeriod,
+  { grantId, source, featureId, entityId, granted }: ClosedPeriod,
 ): Promise<Charged["terms"] | null> {
   const grant =
     findGrant([...working.rows, ...working.stored], grantId)?.grant ??
     (await grantOfTerms(ctx, customerId, source, featureId, entityId));
-  return grant?.overage === undefined ? null : { ...grant, overage: grant.overage };
+  return grant?.overage === undefined ? null : { ...grant, granted, overage: grant.overage };
 }
 
 async function grantOfTerms(

@@ -113,7 +113,9 @@ export const chargeFields = {
   planId: v.optional(v.string()),
   from: v.number(),
   to: v.number(),
-  /** Units beyond what was granted. */
+  /** Units that were included when the period closed. */
+  granted: v.number(),
+  /** Units beyond those. */
   overage: v.number(),
   /** What they cost, in whole currency units. */
   amount: v.number(),

@@ -27,6 +27,8 @@ export const closedPeriodValidator = v.object({
   from: v.number(),
   /** No two periods of a grant end at the same instant: by grant and end, a charge is one. */
   to: v.number(),
+  /** What was included, beyond which it is charged. */
+  granted: v.number(),
   /** Units beyond `granted`. */
   overage: v.number(),
   /** What they cost, in whole currency units. */
@@ -171,6 +173,7 @@ export function periodOf(balance: Balance, grant: Grant, to: number): ClosedPeri
     from,
     // One that is ended in the very millisecond in which it began would end with the one before it.
     to: to === from && from > start ? to + 1 : to,
+    granted: grant.granted,
     overage,
     // What was set below zero by hand is no credit.
     amount: overage === 0 ? 0 : priceOfUsage(grant.overage.price, grant.used, grant.granted),

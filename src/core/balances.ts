@@ -74,6 +74,8 @@ export const limitValidator = v.object({
   /** Absent of a plan's that is over: it counts on, should it come back in the same period. */
   max: v.optional(v.number()),
   used: v.number(),
+  /** When it began to count, if that is within the period: what was drawn before is none of its. */
+  since: v.optional(v.number()),
   ...recurrenceFields,
   nextAt: v.number(),
 });

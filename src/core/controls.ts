@@ -161,8 +161,15 @@ function limitOf(
   const start = anchor === "utc" ? undefined : cycle;
   const recurrence = { interval, count: 1, anchor: start ?? CALENDAR[interval] };
   const before = counted.find((each) => each.interval === interval && each.count === 1);
-  return { max, used: before?.used ?? 0, ...recurrence, nextAt: nextBoundary(recurrence, at) };
+  const counting = before === undefined ? { used: 0, since: at } : counterOf(before);
+  return { max, ...counting, ...recurrence, nextAt: nextBoundary(recurrence, at) };
 }
+
+const counterOf = ({ used, since }: Limit) => ({ used, ...(since !== undefined && { since }) });
+
+/** From when on a limit counts what is drawn, at `now`. */
+export const countsFrom = (limit: Limit, now: number): number =>
+  Math.max(lastBoundary(limit, now), limit.since ?? -Infinity);
 
 /** Limits whose period is over count anew; what only counted on is forgotten. */
 export function rollLimits(balance: Balance, until: number): void {
@@ -170,7 +177,9 @@ export function rollLimits(balance: Balance, until: number): void {
   if (limits === undefined) return;
   const kept = limits.filter(({ max, nextAt }) => max !== undefined || nextAt > until);
   for (const limit of kept) {
-    if (limit.nextAt <= until) Object.assign(limit, { used: 0, nextAt: nextBoundary(limit, until) });
+    if (limit.nextAt > until) continue;
+    Object.assign(limit, { used: 0, nextAt: nextBoundary(limit, until) });
+    delete limit.since;
   }
   if (kept.length === 0 && limits.length > 0) delete balance.limits;
   else balance.limits = kept;

@@ -1,6 +1,7 @@
 /** Draws that are made at one instant and recorded at another: those of a hold, until it is settled. */
 import { exact, nearest } from "./amounts.js";
 import { findGrant, type Balance } from "./balances.js";
+import { countsFrom } from "./controls.js";
 import type { Draw } from "./draws.js";
 import { lastBoundary } from "./periods.js";
 
@@ -14,10 +15,15 @@ export function dated(
   recordedAt: number,
   rows: readonly Balance[],
 ): Draw[] {
-  return draws.map(({ at = madeAt, ...draw }) =>
-    isOnePeriod(rows, draw.grantId, at, recordedAt) ? draw : { ...draw, at },
-  );
+  return draws.map(({ at = madeAt, ...draw }) => {
+    const isPlain = !isCharged(rows, draw.grantId) && isOnePeriod(rows, draw.grantId, at, recordedAt);
+    return isPlain || at === recordedAt ? draw : { ...draw, at };
+  });
 }
+
+/** Its period can end at any instant, with its plan: in the very one, too, in which the draw is recorded. */
+const isCharged = (rows: readonly Balance[], grantId: string): boolean =>
+  findGrant(rows, grantId)?.grant.overage !== undefined;
 
 /**
  * Draws one after the other, all recorded at `recordedAt`: of one grant and period they are one, so
@@ -48,8 +54,8 @@ export function joined(
 function isOnePeriod(rows: readonly Balance[], grantId: string, a: number, b: number): boolean {
   const grant = findGrant(rows, grantId)?.grant;
   if (grant === undefined) return a === b;
-  const limits = rows.flatMap((row) => row.limits ?? []);
+  const [first, last] = [Math.min(a, b), Math.max(a, b)];
   const isOwed = grant.overage !== undefined || grant.carry === true;
-  const recurrences = isOwed && grant.reset !== undefined ? [...limits, grant.reset] : limits;
-  return recurrences.every((each) => lastBoundary(each, Math.max(a, b)) <= Math.min(a, b));
+  if (isOwed && grant.reset !== undefined && lastBoundary(grant.reset, last) > first) return false;
+  return rows.every(({ limits = [] }) => limits.every((limit) => countsFrom(limit, last) <= first));
 }

@@ -12,7 +12,7 @@ import {
   type Decimal,
 } from "./amounts.js";
 import { copyOf, findGrant, rebase, type Balance, type Grant } from "./balances.js";
-import { limitsOf } from "./controls.js";
+import { countsFrom, limitsOf } from "./controls.js";
 import { askedFeature, draw, type Draw } from "./draws.js";
 import { assert } from "./errors.js";
 import type { Scope } from "./order.js";
@@ -27,7 +27,7 @@ export interface Charged {
   overage: number;
   /** What they cost, in whole currency units. */
   amount: number;
-  /** What priced them, and whether it resets: the grant, or its terms if it is gone. */
+  /** What was included, what priced the rest, and whether it resets. */
   terms: Pick<Grant, "granted" | "reset"> & { overage: NonNullable<Grant["overage"]> };
 }
 
@@ -194,7 +194,7 @@ function uncountLimits(
   amount: number,
 ): void {
   for (const limit of limitsOf(rows, featureId, scope.entityId)) {
-    if (lastBoundary(limit, scope.now) > drawnAt) continue;
+    if (countsFrom(limit, scope.now) > drawnAt) continue;
     limit.used = stored(larger(ZERO, exact(limit.used).minus(amount)));
   }
 }

@@ -105,6 +105,7 @@ describe("a preview", () => {
           featureId: "calls",
           from: at("2026-01-31"),
           to: at("2026-02-28"),
+          granted: 100,
           overage: 3,
           amount: 0.3,
           open: true,
@@ -244,6 +245,16 @@ describe("the charges of a customer", () => {
     ]);
     const second = await app.list({ limit: 1, cursor: first.cursor });
     expect(second).toMatchObject({ page: [{ to: at("2026-02-28"), amount: 0.1 }], cursor: null });
+  });
+
+  test("fall by what is refunded at the terms of their period, whatever is granted since", async () => {
+    const app = await deployed();
+    const { eventId } = await app.use(12, "tokens");
+    vi.setSystemTime(at("2026-02-28"));
+    await app.run((ctx) => tally.grants.set(ctx, { ...me, featureId: "tokens", granted: 20 }));
+    expect((await app.list()).page).toMatchObject([{ granted: 0, overage: 12, amount: 11 }]);
+    await app.run((ctx) => tally.refund(ctx, { ...me, eventId, value: 2 }));
+    expect((await app.list()).page).toMatchObject([{ granted: 0, overage: 10, amount: 10 }]);
   });
 
   test("are nobody else's", async () => {

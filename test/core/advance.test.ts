@@ -276,6 +276,7 @@ describe("a priced period", () => {
         featureId: "messages",
         from: JAN_31,
         to: FEB_28,
+        granted: 100,
         overage: 30.5,
         amount: 31,
       },

@@ -18,6 +18,7 @@ describe("the open period of a usage-based grant", () => {
         featureId: "messages",
         from: JAN_31,
         to: FEB_28,
+        granted: 100,
         overage: 30,
         amount: 30,
       },

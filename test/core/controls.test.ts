@@ -37,13 +37,30 @@ describe("a usage limit", () => {
 
   test("counts from the start of the plan's periods", () => {
     expect(limitsOf([everyMonth], grant("a", { reset: monthly }))).toEqual([
-      { max: 10, used: 0, interval: "month", count: 1, anchor: JAN_31, nextAt: APR_30 },
+      { max: 10, used: 0, since: MAR_31, interval: "month", count: 1, anchor: JAN_31, nextAt: APR_30 },
     ]);
+  });
+
+  test("counts from when it is set, and for whole periods after that", () => {
+    const limited = changeControls(messages(), { usageLimits: [{ ...everyMonth, anchor: "utc" }] }, MAR_31);
+    const since = MAR_31 + 1;
+    const daily = changeControls(limited, { usageLimits: [everyMonth, { max: 3, interval: "day" }] }, since);
+    expect(daily.limits).toMatchObject([{ since: MAR_31 }, { interval: "day", since }]);
+    const whole = advance(daily, APR_30).balance.limits ?? [];
+    expect(whole.map(({ since }) => since)).toEqual([undefined, undefined]);
   });
 
   test("counts from the calendar's where it says so, or where no plan has periods", () => {
     const calendar = [
-      { max: 10, used: 0, interval: "month", count: 1, anchor: 0, nextAt: Date.UTC(2026, 3, 1) },
+      {
+        max: 10,
+        used: 0,
+        since: MAR_31,
+        interval: "month",
+        count: 1,
+        anchor: 0,
+        nextAt: Date.UTC(2026, 3, 1),
+      },
     ];
     expect(limitsOf([{ ...everyMonth, anchor: "utc" }], grant("a", { reset: monthly }))).toEqual(calendar);
     expect(limitsOf([{ ...everyMonth, anchor: "billing_cycle" }], grant("a"))).toEqual(calendar);
@@ -478,7 +495,7 @@ describe("a limit of what credits pay", () => {
 
   test("is followed by a draw, and nothing is changed that it was given", () => {
     const rows = [limited(everyMonth), paid(CYCLE)].map(frozen);
-    expect(draw(rows, ask(4, { pools: orCredits(2) }), "reject").rows[0]?.limits).toEqual([
+    expect(draw(rows, ask(4, { pools: orCredits(2) }), "reject").rows[0]?.limits).toMatchObject([
       { max: 10, used: 4, interval: "month", count: 1, anchor: CYCLE, nextAt: Date.UTC(2026, 1, 20) },
     ]);
   });

@@ -60,11 +60,22 @@ describe("a draw that is recorded later", () => {
     expect(recorded(FEB_28, limited)).toEqual([drawn("a", 5, { at: JAN_31 })]);
   });
 
-  test("keeps it where a period has closed that is charged, or owed", () => {
-    const byUse = messages(grant("a", { reset: monthly, overage: usageBased }));
+  test("keeps it where a period has closed that is owed", () => {
     const owing = messages(grant("a", { reset: monthly, carry: true }));
-    expect(recorded(FEB_28, [byUse])).toEqual([drawn("a", 5, { at: JAN_31 })]);
     expect(recorded(FEB_28, [owing])).toEqual([drawn("a", 5, { at: JAN_31 })]);
+  });
+
+  test("keeps it where a period can end with its plan, and be charged", () => {
+    const byUse = messages(grant("a", { reset: monthly, overage: usageBased }));
+    expect(recorded(JAN_31 + 1, [byUse])).toEqual([drawn("a", 5, { at: JAN_31 })]);
+    expect(recorded(JAN_31, [byUse])).toEqual([drawn("a", 5)]);
+  });
+
+  test("keeps it where a limit was set since", () => {
+    const since = JAN_31 + DAY;
+    const late = [row("messages", [grant("a")], { limits: [limit(100, { since })] })];
+    expect(recorded(since + 1, late)).toEqual([drawn("a", 5, { at: JAN_31 })]);
+    expect(recorded(since + 1, late, drawn("a", 5, { at: since }))).toEqual([drawn("a", 5)]);
   });
 
   test("needs none where a reset forgets it", () => {

@@ -371,6 +371,7 @@ describe("a priced period", () => {
         featureId: "messages",
         from: JAN_31,
         to: JAN_31 + DAY,
+        granted: 100,
         overage: 30,
         amount: 30,
       },

@@ -347,6 +347,15 @@ describe("a limit", () => {
     expect(limitsUsed(restore(rows, drawn, JAN_31 - 1, 15, scope({ pools })).rows)).toEqual([50, 60]);
   });
 
+  test("does not count back what was drawn before it was set", () => {
+    const since = JAN_31 + DAY;
+    const late = [row("messages", [grant("a", { used: 5 })], { limits: [limit(100, { used: 2, since })] })];
+    const usedAfter = (drawnAt: number) =>
+      limitsUsed(restore(late, [drawnOf("a", 1)], drawnAt, 1, scope({ now: since })).rows);
+    expect(usedAfter(since - 1)).toEqual([2]);
+    expect(usedAfter(since)).toEqual([1]);
+  });
+
   test("does not go below nothing used", () => {
     const lowered = [row("messages", [grant("a", { used: 5 })], { limits: [limit(100, { used: 2 })] })];
     expect(limitsUsed(restore(lowered, [drawnOf("a", 5)], JAN_31, 5, scope()).rows)).toEqual([0]);

@@ -310,7 +310,7 @@ const givingBack = of(
     ],
     [
       "a limit counts back only in the period of the draw",
-      "if (lastBoundary(limit, scope.now) > drawnAt) continue;",
+      "if (countsFrom(limit, scope.now) > drawnAt) continue;",
       "",
     ],
     [
@@ -354,8 +354,8 @@ const holding = of(
   [
     [
       "hold across reset: a draw keeps the instant at which it was made",
-      "at, recordedAt) ? draw : { ...draw, at }",
-      "at, recordedAt) ? draw : draw",
+      "? draw : { ...draw, at }",
+      "? draw : draw",
     ],
     ["draws of two grants stay two", "last.grantId === next.grantId &&", ""],
     ["draws that lapse at two instants stay two", "last.until === next.until &&", ""],
@@ -366,8 +366,14 @@ const holding = of(
     ],
     [
       "a limit's period is one of those that a draw was made in",
-      "? [...limits, grant.reset] : limits;",
-      "? [grant.reset] : [];",
+      "return rows.every(({ limits = [] }) => limits.every((limit) => countsFrom(limit, last) <= first));",
+      "return true;",
+    ],
+    ["a draw that may be charged keeps its instant", "!isCharged(rows, draw.grantId) && ", ""],
+    [
+      "draws that a debt's period divides stay two",
+      "if (isOwed && grant.reset !== undefined && lastBoundary(grant.reset, last) > first) return false;",
+      "",
     ],
   ],
 );
@@ -490,7 +496,13 @@ const planning = [
         "row.featureId === featureId",
       ],
       ["a limit of credits follows their own periods", "pools.slice(place, place + 1)", "[]"],
-      ["a limit that is changed keeps its count", "before?.used ?? 0", "0"],
+      ["a limit that is changed keeps its count", "before === undefined ? {", "true ? {"],
+      [
+        "what was drawn before a limit was set is none of its",
+        "Math.max(lastBoundary(limit, now), limit.since ?? -Infinity)",
+        "lastBoundary(limit, now)",
+      ],
+      ["a limit counts whole periods after its first", "delete limit.since;", ""],
       [
         "a limit of a plan that is left counts on: coming back is no way to count from nothing",
         "const idle = isOwn ? [] :",

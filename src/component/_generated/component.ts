@@ -529,6 +529,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             featureId: string;
             from: number;
             grantId: string;
+            granted: number;
             overage: number;
             planId?: string;
             source: string;
@@ -555,6 +556,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             featureId: string;
             from: number;
             grantId: string;
+            granted: number;
             open: boolean;
             overage: number;
             planId?: string;

@@ -1,9 +1,9 @@
 /** A customer's or entity's own limits. */
 import { nano } from "./amounts.js";
 import { openCustomer } from "./customers.js";
-import { CALENDAR, countOf, cycleOf } from "./limits.js";
+import { CALENDAR, countOf, cycleOf, windowStart } from "./limits.js";
 import type { Scope } from "./order.js";
-import { controlOf, type Control, type Customer, type Limit, type World } from "./world.js";
+import { controlOf, KnownWrong, type Control, type Customer, type Limit, type World } from "./world.js";
 
 export interface LimitAsk {
   max: number;
@@ -21,21 +21,39 @@ export interface ControlAsk {
 export function setControls(world: World, customerId: string, scope: Scope, ask: ControlAsk): void {
   const customer = openCustomer(world, customerId, scope.entity);
   const control = controlOf(customer, scope.feature, scope.entity);
-  const earlier = [...(control.limits ?? []), ...control.idle];
+  const idle = control.idle.filter((limit) => windowStart(limit, world.now) <= (limit.idleAt ?? Infinity));
+  const earlier = [...(control.limits ?? []), ...idle];
   if (ask.limits !== undefined) control.limits = ask.limits && ask.limits.map(limitOf);
   // All of them are looked at anew, whatever it is that changes; one that stays keeps its count.
   control.limits =
     control.limits && control.limits.map((limit) => anchored(world, customer, scope, limit, earlier));
-  control.idle = control.limits === null ? earlier.filter((limit) => countOf(limit, world.now) > 0n) : [];
+  refuseDoubt(world, customer, control);
+  control.idle = control.limits === null ? idleOf(earlier, world.now) : [];
   if (ask.allowed !== undefined) control.allowed = ask.allowed;
   if (ask.spend !== undefined) control.spend = spendOf(ask.spend);
 }
+
+/** A hold remembers of its draws no more of when they were made than makes a difference then. */
+function refuseDoubt({ now }: World, { holds, uses }: Customer, { limits }: Control): void {
+  const isNew = limits?.some(({ since }) => since === now) === true;
+  const isHeld =
+    holds.some(({ lots }) => lots.some(({ at }) => at === now)) ||
+    uses.some(({ at, held }) => at === now && held !== undefined);
+  if (isNew && isHeld)
+    throw new KnownWrong("whether a limit counts back what was held in the millisecond in which it was set");
+}
+
+const idleOf = (limits: readonly Limit[], now: number): Limit[] =>
+  limits
+    .filter((limit) => countOf(limit, now) > 0n)
+    .map((limit) => ({ ...limit, idleAt: limit.idleAt ?? now }));
 
 const limitOf = ({ max, interval, anchor }: LimitAsk): Limit => ({
   max: nano(max),
   every: { interval, count: 1 },
   anchor: 0,
   follows: anchor !== "utc",
+  since: 0,
   counted: [],
 });
 
@@ -51,6 +69,7 @@ function anchored(
   return {
     ...limit,
     anchor: cycle ?? CALENDAR[limit.every.interval] ?? 0,
+    since: same?.since ?? world.now,
     counted: same === undefined ? [] : [{ at: world.now, amount: countOf(same, world.now) }],
   };
 }

@@ -126,8 +126,10 @@ function isOnePeriod(customer: Customer, scope: Scope, a: Lot, b: Lot): boolean 
   const limits = customer.controls
     .filter(({ entity }) => entity === null || entity === scope.entity)
     .flatMap((control) => control.limits ?? []);
-  return [...periods, ...limits].every(
-    ({ every, anchor }) => boundaryUpTo(every, anchor, Math.max(a.at, b.at)) <= Math.min(a.at, b.at),
+  const [first, last] = [Math.min(a.at, b.at), Math.max(a.at, b.at)];
+  return (
+    limits.every(({ since }) => since <= first) &&
+    [...periods, ...limits].every(({ every, anchor }) => boundaryUpTo(every, anchor, last) <= first)
   );
 }
 
@@ -221,14 +223,20 @@ function asOne(swept: Use, late: UseAnswer, confirmed: Nano): Settled {
 /** A day from a hold's start is told to the thousandth of a millisecond: at that very one it is open, or not. */
 export function refuseDoubt(world: World): void {
   const holds = [...world.customers.values()].flatMap((each) => each.holds);
-  if (holds.some(({ since, expires }) => expires === since + DAY && expires === world.now))
+  if (holds.some((hold) => isCapped(hold) && hold.expires === world.now))
     throw new KnownWrong("whether a hold of a day is over at its last millisecond");
 }
+
+const isCapped = ({ since, expires }: Hold): boolean => expires === since + DAY;
 
 /** Settles what nobody has settled in time, at what was reported. */
 export function sweepHolds(world: World): void {
   for (const customer of world.customers.values()) {
     const due = customer.holds.filter(({ expires }) => expires <= world.now);
+    if (
+      due.some((hold) => isCapped(hold) && due.some((each) => each !== hold && each.expires === hold.expires))
+    )
+      throw new KnownWrong("which of two holds was over first, where one has lasted a day");
     for (const hold of due.sort((a, b) => a.expires - b.expires))
       settle(world, customer, hold, hold.reported ?? 0n, true);
   }

@@ -103,9 +103,10 @@ export function uncount(
   now: number,
 ): void {
   for (const limit of limitsOf(customer, feature, entity)) {
+    if (at < limit.since) continue;
     limit.counted.push({ at, amount: -amount });
     const counted = countOf(limit, now);
-    // What was drawn before there was a limit is none of its.
+    // What was drawn in the very millisecond in which it was set may be none of its.
     if (counted < 0n) limit.counted.push({ at: now, amount: -counted });
   }
 }

@@ -115,6 +115,10 @@ export interface Limit {
   anchor: number;
   /** It follows the plan's periods. */
   follows: boolean;
+  /** What was drawn before is none of its. */
+  since: number;
+  /** When it was taken away: it counts on until its window is over. */
+  idleAt?: number;
   counted: Counted[];
 }
 
