@@ -45,8 +45,6 @@ export default defineConfig({
         test: {
           name: "simulator",
           include: ["test/simulator/**/*.test.ts"],
-          // Fresh seeds are for `npm run simulate` until a night of them has found nothing.
-          exclude: ["test/simulator/fresh.test.ts"],
           ...convexRuntime,
         },
       },
