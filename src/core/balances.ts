@@ -210,11 +210,11 @@ export function copyOf<Row extends Balance>(balance: Row): Row {
   };
 }
 
-/** Whether anything was taken from a balance, given back to it or counted in it. */
+/** Whether anything was taken from a balance, given back to it or counted in it, or a limit of it counts other periods. */
 export function hasMoved(before: Balance | undefined, after: Balance): boolean {
   const counters = (balance: Balance | undefined) => [
     ...(balance?.grants ?? []).map(({ id, used }) => [id, used]),
-    ...(balance?.limits ?? []).map(({ used }) => used),
+    ...(balance?.limits ?? []).map(({ used, anchor }) => [used, anchor]),
   ];
   return JSON.stringify(counters(before)) !== JSON.stringify(counters(after));
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   copyOf,
   emptyBalance,
+  hasMoved,
   isCurrent,
   isLive,
   lapsesAt,
@@ -156,4 +157,23 @@ test("a copy equals its original and shares nothing in it that changes", () => {
 
 test("a copy of a balance without limits has none", () => {
   expect(copyOf(messages(grant("a")))).not.toHaveProperty("limits");
+});
+
+describe("a balance has moved", () => {
+  const before = row("messages", [grant("a")], { limits: [limit(10)] });
+  const after = (grants: Grant[], ...limits: Parameters<typeof limit>) =>
+    row("messages", grants, { limits: [limit(...limits)], advancedAt: MAR_31 });
+
+  test("when something is taken from it, or counted in it", () => {
+    expect(hasMoved(before, after([grant("a", { used: 1 })], 10))).toBe(true);
+    expect(hasMoved(before, after([grant("a")], 10, { used: 1 }))).toBe(true);
+  });
+
+  test("when a limit of it counts other periods", () => {
+    expect(hasMoved(before, after([grant("a")], 10, { anchor: MAR_31 }))).toBe(true);
+  });
+
+  test("not when only time has passed", () => {
+    expect(hasMoved(before, after([grant("a")], 10))).toBe(false);
+  });
 });

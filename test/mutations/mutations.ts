@@ -267,6 +267,7 @@ const time = [
       ["what is suspended pays for nothing", "&& now < (grant.suspendedAt ?? Infinity)", ""],
       ["a debt that is carried outlives the reset", "grant.carry === true && left(grant).eq(0)", "false"],
       ["nothing is beyond an unlimited grant", "grant.unlimited ? ZERO :", ""],
+      ["a limit that counts other periods is stored", "=> [used, anchor])", "=> used)"],
     ],
   ),
   ...of(
