@@ -4,7 +4,7 @@ import { PLACES } from "./arguments.js";
 import { copyOf, isCurrent, type Balance, type Grant, type Limit } from "./balances.js";
 import type { ControlChange, HeldControl, SpendLimit, UsageLimit } from "./controlTerms.js";
 import type { Scope } from "./order.js";
-import { lastBoundary, nextBoundary } from "./periods.js";
+import { lastBoundary, nextBoundary, type Recurrence } from "./periods.js";
 
 type Controls = NonNullable<Balance["controls"]>;
 
@@ -161,11 +161,15 @@ function limitOf(
   const start = anchor === "utc" ? undefined : cycle;
   const recurrence = { interval, count: 1, anchor: start ?? CALENDAR[interval] };
   const before = counted.find((each) => each.interval === interval && each.count === 1);
-  const counting = before === undefined ? { used: 0, since: at } : counterOf(before);
-  return { max, ...counting, ...recurrence, nextAt: nextBoundary(recurrence, at) };
+  const counter = before === undefined ? { used: 0, since: at } : counterIn(recurrence, before, at);
+  return { max, ...counter, ...recurrence, nextAt: nextBoundary(recurrence, at) };
 }
 
-const counterOf = ({ used, since }: Limit) => ({ used, ...(since !== undefined && { since }) });
+/** What a limit has counted, where it counts other periods from now on: of one that began sooner, a part. */
+function counterIn(recurrence: Recurrence, limit: Limit, now: number): Pick<Limit, "used" | "since"> {
+  const since = countsFrom(limit, now);
+  return { used: limit.used, ...(since > lastBoundary(recurrence, now) && { since }) };
+}
 
 /** From when on a limit counts what is drawn, at `now`. */
 export const countsFrom = (limit: Limit, now: number): number =>
@@ -207,8 +211,10 @@ export function alignLimits(rows: readonly Balance[], { pools, now }: Scope): vo
     for (const [index, limit] of row.limits.entries()) {
       const follows = wanted[index] !== undefined && wanted[index].anchor !== "utc";
       if (cycle === undefined || limit.anchor === cycle || !follows) continue;
-      if (cycle > lastBoundary(limit, now)) limit.used = 0;
-      Object.assign(limit, { anchor: cycle, nextAt: nextBoundary({ ...limit, anchor: cycle }, now) });
+      const { since: _, ...period } = { ...limit, anchor: cycle };
+      const hasBegun = cycle > lastBoundary(limit, now);
+      const counter = hasBegun ? { used: 0 } : counterIn(period, limit, now);
+      row.limits[index] = { ...period, ...counter, nextAt: nextBoundary(period, now) };
     }
   }
 }

@@ -462,6 +462,14 @@ describe("a limit of what credits pay", () => {
     expect(aligned(first, paid(Date.UTC(2026, 0, 30)))?.used).toBe(0);
   });
 
+  test("that counts longer periods from now on has counted only since its own began", () => {
+    const now = Date.UTC(2026, 1, 10);
+    const calendar = advance(limited(everyMonth, 3), now).balance;
+    const since = Date.UTC(2026, 1, 1);
+    expect(aligned(copyOf(calendar), paid(CYCLE), now)).toMatchObject({ used: 0, since });
+    expect(aligned(copyOf(calendar), paid(Date.UTC(2026, 0, 5)), now)?.since).toBeUndefined();
+  });
+
   test("follows the periods of its own feature's grants before those of credits", () => {
     const own = copyOf(
       changeControls(messages(grant("a", { reset: monthly })), { usageLimits: [everyMonth] }, JAN_31),

@@ -503,6 +503,11 @@ const planning = [
         "Math.max(lastBoundary(limit, now), limit.since ?? -Infinity)",
         "lastBoundary(limit, now)",
       ],
+      [
+        "a limit whose periods change has counted only since its own began",
+        "...(since > lastBoundary(recurrence, now) && { since })",
+        "",
+      ],
       ["a limit counts whole periods after its first", "delete limit.since;", ""],
       [
         "a limit of a plan that is left counts on: coming back is no way to count from nothing",

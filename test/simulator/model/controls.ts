@@ -69,7 +69,7 @@ function anchored(
   return {
     ...limit,
     anchor: cycle ?? CALENDAR[limit.every.interval] ?? 0,
-    since: same?.since ?? world.now,
+    since: same === undefined ? world.now : Math.max(same.since, windowStart(same, world.now)),
     counted: same === undefined ? [] : [{ at: world.now, amount: countOf(same, world.now) }],
   };
 }

@@ -3,7 +3,7 @@ import { plain, type Nano } from "./amounts.js";
 import { boundaryUpTo, DAY } from "./calendar.js";
 import { openCustomer } from "./customers.js";
 import { decide, draw } from "./draws.js";
-import type { Scope } from "./order.js";
+import { poolsIn, type Scope } from "./order.js";
 import { restore } from "./returns.js";
 import { summaryOf } from "./summaries.js";
 import { Exceeded, findUse, record, replayed, type UseAnswer } from "./uses.js";
@@ -99,7 +99,7 @@ export function extend(
     const ask = { ...hold, units };
     if (!decide(world, customer, ask).allowed) return false;
     const { lots, unlimited } = draw(world, customer, ask, false);
-    hold.lots = joined(customer, hold, hold.lots, lots);
+    hold.lots = joined(world, customer, hold, hold.lots, lots);
     hold.value += units;
     hold.unlimited ||= unlimited;
   }
@@ -109,22 +109,29 @@ export function extend(
 }
 
 /** Draws of one pot one after the other are one, where it makes no difference when each of them was. */
-function joined(customer: Customer, scope: Scope, earlier: readonly Lot[], later: readonly Lot[]): Lot[] {
+function joined(
+  world: World,
+  customer: Customer,
+  scope: Scope,
+  earlier: readonly Lot[],
+  later: readonly Lot[],
+): Lot[] {
   const [last, first] = [earlier.at(-1), later[0]];
-  const isOne = last !== undefined && first !== undefined && isOnePeriod(customer, scope, last, first);
+  const isOne = last !== undefined && first !== undefined && isOnePeriod(world, customer, scope, last, first);
   if (!isOne || last.lapses !== first.lapses) return [...earlier, ...later];
   const both = { ...last, amount: last.amount + first.amount, units: last.units + first.units };
   return [...earlier.slice(0, -1), both, ...later.slice(1)];
 }
 
 /** No period has ended between two draws of one pot: of a limit, or of what the pot charges or carries. */
-function isOnePeriod(customer: Customer, scope: Scope, a: Lot, b: Lot): boolean {
+function isOnePeriod(world: World, customer: Customer, scope: Scope, a: Lot, b: Lot): boolean {
   const pot = customer.pots.find(({ serial }) => serial === a.pot);
   if (a.pot !== b.pot || pot === undefined) return false;
   const isOwed = pot.usageBased !== null || pot.carries;
   const periods = isOwed && pot.period !== null ? [pot.period] : [];
+  const pools = poolsIn(world, scope).map(({ feature }) => feature);
   const limits = customer.controls
-    .filter(({ entity }) => entity === null || entity === scope.entity)
+    .filter(({ feature, entity }) => pools.includes(feature) && (entity ?? scope.entity) === scope.entity)
     .flatMap((control) => control.limits ?? []);
   const [first, last] = [Math.min(a.at, b.at), Math.max(a.at, b.at)];
   return (
@@ -166,7 +173,7 @@ function settle(world: World, customer: Customer, hold: Hold, units: Nano, isExp
     for (const taker of returned.takers) taker.isLedgered = false;
   } else if (units > value) {
     const more = draw(world, customer, { feature, entity, units: units - value }, false);
-    lots = joined(customer, hold, lots, more.lots);
+    lots = joined(world, customer, hold, lots, more.lots);
     ({ uncovered } = more);
     unlimited ||= more.unlimited;
   }

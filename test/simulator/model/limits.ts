@@ -44,7 +44,10 @@ export function alignLimits(world: World, customer: Customer, scope: Scope): voi
     for (const limit of control.limits ?? []) {
       if (cycle === null || !limit.follows || limit.anchor === cycle) continue;
       if (cycle > windowStart(limit, world.now)) limit.counted = [];
-      else limit.counted = [{ at: world.now, amount: countOf(limit, world.now) }];
+      else {
+        limit.counted = [{ at: world.now, amount: countOf(limit, world.now) }];
+        limit.since = Math.max(limit.since, windowStart(limit, world.now));
+      }
       limit.anchor = cycle;
     }
   }
