@@ -251,7 +251,8 @@ async function heldWith(
   const last = earlier.at(-1);
   const isApart = rows.some((row) => lastChangeAt(row, now) > (last?.at ?? last?.createdAt ?? 0));
   if (last === undefined || happened > last.createdAt || isApart || last.changes || changes) {
-    const createdAt = happened < now ? Math.max(now - BETWEEN, (happened + now) / 2) : happened + BETWEEN;
+    const before = Math.max(happened, last?.createdAt ?? 0);
+    const createdAt = before < now ? Math.max(now - BETWEEN, (before + now) / 2) : before + BETWEEN;
     return [...earlier, { createdAt, at: now, ...(changes && { changes }), draws }];
   }
   return [...earlier.slice(0, -1), { ...last, draws: joined(last.draws, draws, now, rows) }];

@@ -196,6 +196,17 @@ describe("an audit", () => {
     expect(await audit(t)).toMatchObject({ ok: true, events: [] });
   });
 
+  test("knows an extension of a hold after its start, in the same millisecond too", async () => {
+    const t = await begun();
+    const usageLimits = [{ max: 90, interval: "month" as const }];
+    await t.mutation((ctx) => tally.controls.set(ctx, { ...me, featureId: "images", usageLimits }));
+    await t.mutation(async (ctx) => {
+      const held = await tally.for(ctx, me).reserve({ featureId: "images", value: 1, ttlMs: HOUR });
+      await held.extend({ value: 1 });
+    });
+    expect(await audit(t)).toMatchObject({ ok: true, checked: { reservations: 1 } });
+  });
+
   test("does not wait for the sweep, and does not mind it", async () => {
     const t = await busy();
     vi.setSystemTime(FEBRUARY + 90 * 24 * HOUR);
