@@ -115,3 +115,9 @@ test("a workspace's account is its members'", async () => {
   await t.run((ctx) => ctx.db.insert("members", { workspaceId: "acme", userId: "ada" }));
   expect(await usage()).toMatchObject({ allowed: true, remaining: 5 });
 });
+
+test("an audit of all customers finds none that drifts", async () => {
+  const { t, ada } = deployment();
+  await ada.mutation(api.images.draw, { requestId: "1", count: 2 });
+  expect(await t.action(internal.audits.run, {})).toEqual({ audited: 1, drifting: [] });
+});
