@@ -140,7 +140,7 @@ async function giveBack(ctx: MutationCtx, event: Doc<"events">, refund: Refund):
     actor,
   };
   const outcome = {
-    draws: dated(restored.draws, at, now, working.rows),
+    draws: dated(restored.draws, at, now),
     uncovered: nearest(exact(restored.lapsed).neg()),
     unlimited: false,
   };

@@ -206,7 +206,7 @@ export const extend = mutation({
       more.holds = await heldWith(ctx, reservation, working, { draws: outcome.draws, changes });
       more.value = nearest(exact(reservation.value).plus(units));
       more.asked = reservation.asked ?? reservation.value;
-      const later = dated(outcome.draws, now, startedAt, working.rows);
+      const later = dated(outcome.draws, now, startedAt);
       more.draws = joined(reservation.draws, later, startedAt, working.rows);
       if (outcome.unlimited) more.unlimited = true;
     }
@@ -328,7 +328,7 @@ export async function settle(
     const returned = await returnDraws(ctx, customerId, working, { draws, at }, less, scope);
     ({ kept: draws, lapsed, charged } = returned);
   }
-  draws = dated(draws, at, now, working.rows);
+  draws = dated(draws, at, now);
   if (difference.gt(0)) {
     const ask = { ...scope, units: nearest(difference) };
     const more = draw(working.rows, ask, "cap");

@@ -5,25 +5,9 @@ import { countsFrom } from "./controls.js";
 import type { Draw } from "./draws.js";
 import { lastBoundary } from "./periods.js";
 
-/**
- * Draws made at `madeAt` (unless they say another instant), as they are recorded at `recordedAt`. They
- * keep an instant of their own where a period has ended in between, so that most cost no byte more.
- */
-export function dated(
-  draws: readonly Draw[],
-  madeAt: number,
-  recordedAt: number,
-  rows: readonly Balance[],
-): Draw[] {
-  return draws.map(({ at = madeAt, ...draw }) => {
-    const isPlain = !isCharged(rows, draw.grantId) && isOnePeriod(rows, draw.grantId, at, recordedAt);
-    return isPlain || at === recordedAt ? draw : { ...draw, at };
-  });
-}
-
-/** Its period can end at any instant, with its plan: in the very one, too, in which the draw is recorded. */
-const isCharged = (rows: readonly Balance[], grantId: string): boolean =>
-  findGrant(rows, grantId)?.grant.overage !== undefined;
+/** Draws made at `madeAt` (unless they say another instant), as they are recorded at `recordedAt`. */
+export const dated = (draws: readonly Draw[], madeAt: number, recordedAt: number): Draw[] =>
+  draws.map(({ at = madeAt, ...draw }) => (at === recordedAt ? draw : { ...draw, at }));
 
 /**
  * Draws one after the other, all recorded at `recordedAt`: of one grant and period they are one, so

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import type { Balance } from "../../src/core/balances.js";
 import type { Draw } from "../../src/core/draws.js";
 import { dated, joined } from "../../src/core/holds.js";
 import { DAY, FEB_28, grant, JAN_31, limit, messages, monthly, row, usageBased } from "./fixtures.js";
@@ -34,6 +33,27 @@ describe("draws one after the other", () => {
     expect(joined([earlier], [later], FEB_28, limited)).toEqual([earlier, later]);
   });
 
+  test("of two periods of what is charged or owed stay two", () => {
+    const [earlier, later] = [drawn("a", 5, { at: FEB_28 - 1 }), drawn("a", 3)];
+    for (const fields of [{ overage: usageBased }, { carry: true as const }]) {
+      const owed = [messages(grant("a", { reset: monthly, ...fields }))];
+      expect(joined([earlier], [later], FEB_28, owed)).toEqual([earlier, later]);
+      expect(joined([earlier], [later], FEB_28 - 1, owed)).toEqual([drawn("a", 8, { at: FEB_28 - 1 })]);
+    }
+  });
+
+  test("before and after a limit was set stay two", () => {
+    const late = [row("messages", [grant("a")], { limits: [limit(100, { since: JAN_31 + DAY })] })];
+    const [earlier, later] = [drawn("a", 5, { at: JAN_31 }), drawn("a", 3)];
+    expect(joined([earlier], [later], JAN_31 + DAY, late)).toEqual([earlier, later]);
+  });
+
+  test("from a grant that is gone since stay two", () => {
+    const [earlier, later] = [drawn("gone", 5, { at: JAN_31 }), drawn("gone", 3)];
+    expect(join([earlier], [later])).toEqual([drawn("gone", 8, { at: JAN_31 })]);
+    expect(joined([earlier], [later], FEB_28, rows)).toEqual([earlier, later]);
+  });
+
   test("are one only where the last meets the first", () => {
     expect(join([drawn("a", 1), drawn("b", 2)], [drawn("b", 3), drawn("a", 4)])).toEqual([
       drawn("a", 1),
@@ -49,44 +69,17 @@ describe("draws one after the other", () => {
 });
 
 describe("a draw that is recorded later", () => {
-  const recorded = (at: number, of: readonly Balance[], draw = drawn("a", 5)) =>
-    dated([draw], JAN_31, at, of);
+  const recorded = (at: number, draw = drawn("a", 5)) => dated([draw], JAN_31, at);
 
-  test("needs no instant of its own where no period has ended", () => {
-    expect(recorded(FEB_28 - 1, limited)).toEqual([drawn("a", 5)]);
+  test("keeps the instant at which it was made", () => {
+    expect(recorded(JAN_31 + 1)).toEqual([drawn("a", 5, { at: JAN_31 })]);
+    expect(recorded(FEB_28, drawn("a", 5, { at: JAN_31 + DAY }))).toEqual([
+      drawn("a", 5, { at: JAN_31 + DAY }),
+    ]);
   });
 
-  test("keeps it where a limit has begun anew", () => {
-    expect(recorded(FEB_28, limited)).toEqual([drawn("a", 5, { at: JAN_31 })]);
-  });
-
-  test("keeps it where a period has closed that is owed", () => {
-    const owing = messages(grant("a", { reset: monthly, carry: true }));
-    expect(recorded(FEB_28, [owing])).toEqual([drawn("a", 5, { at: JAN_31 })]);
-  });
-
-  test("keeps it where a period can end with its plan, and be charged", () => {
-    const byUse = messages(grant("a", { reset: monthly, overage: usageBased }));
-    expect(recorded(JAN_31 + 1, [byUse])).toEqual([drawn("a", 5, { at: JAN_31 })]);
-    expect(recorded(JAN_31, [byUse])).toEqual([drawn("a", 5)]);
-  });
-
-  test("keeps it where a limit was set since", () => {
-    const since = JAN_31 + DAY;
-    const late = [row("messages", [grant("a")], { limits: [limit(100, { since })] })];
-    expect(recorded(since + 1, late)).toEqual([drawn("a", 5, { at: JAN_31 })]);
-    expect(recorded(since + 1, late, drawn("a", 5, { at: since }))).toEqual([drawn("a", 5)]);
-  });
-
-  test("needs none where a reset forgets it", () => {
-    expect(recorded(FEB_28, [messages(grant("a", { reset: monthly }))])).toEqual([drawn("a", 5)]);
-  });
-
-  test("keeps it where its grant is gone", () => {
-    expect(recorded(JAN_31 + DAY, rows, drawn("gone", 5))).toEqual([drawn("gone", 5, { at: JAN_31 })]);
-  });
-
-  test("forgets the instant that it had where that makes no difference any more", () => {
-    expect(recorded(JAN_31 + DAY, limited, drawn("a", 5, { at: JAN_31 + 1 }))).toEqual([drawn("a", 5)]);
+  test("needs none of its own if it is recorded when it is made", () => {
+    expect(recorded(JAN_31)).toEqual([drawn("a", 5)]);
+    expect(recorded(FEB_28, drawn("a", 5, { at: FEB_28 }))).toEqual([drawn("a", 5)]);
   });
 });

@@ -110,14 +110,14 @@ class World {
   private extend(use: Use, wanted: number): void {
     const outcome = draw(this.rows, { ...this.scope, units: wanted }, "reject");
     this.rows = outcome.rows;
-    use.draws = joined(use.draws, dated(outcome.draws, this.now, use.at, this.rows), use.at, this.rows);
+    use.draws = joined(use.draws, dated(outcome.draws, this.now, use.at), use.at, this.rows);
     use.parts.push({ at: this.now, units: outcome.applied });
   }
 
   private settle(use: Use, wanted: number): void {
     const less = exact(unitsOf(use.draws)).minus(wanted).toNumber();
     if (less > 0) this.giveBack(use, less);
-    use.draws = dated(use.draws, use.at, this.now, this.rows);
+    use.draws = dated(use.draws, use.at, this.now);
     if (less < 0) {
       const outcome = draw(this.rows, { ...this.scope, units: -less }, "cap");
       this.rows = outcome.rows;

@@ -355,8 +355,8 @@ const holding = of(
   [
     [
       "hold across reset: a draw keeps the instant at which it was made",
-      "? draw : { ...draw, at }",
-      "? draw : draw",
+      "at === recordedAt ? draw : { ...draw, at }",
+      "draw",
     ],
     ["draws of two grants stay two", "last.grantId === next.grantId &&", ""],
     ["draws that lapse at two instants stay two", "last.until === next.until &&", ""],
@@ -370,7 +370,6 @@ const holding = of(
       "return rows.every(({ limits = [] }) => limits.every((limit) => countsFrom(limit, last) <= first));",
       "return true;",
     ],
-    ["a draw that may be charged keeps its instant", "!isCharged(rows, draw.grantId) && ", ""],
     [
       "draws that a debt's period divides stay two",
       "if (isOwed && grant.reset !== undefined && lastBoundary(grant.reset, last) > first) return false;",

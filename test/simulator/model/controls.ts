@@ -3,7 +3,7 @@ import { nano } from "./amounts.js";
 import { openCustomer } from "./customers.js";
 import { CALENDAR, countOf, cycleOf, windowStart } from "./limits.js";
 import type { Scope } from "./order.js";
-import { controlOf, KnownWrong, type Control, type Customer, type Limit, type World } from "./world.js";
+import { controlOf, type Control, type Customer, type Limit, type World } from "./world.js";
 
 export interface LimitAsk {
   max: number;
@@ -27,20 +27,9 @@ export function setControls(world: World, customerId: string, scope: Scope, ask:
   // All of them are looked at anew, whatever it is that changes; one that stays keeps its count.
   control.limits =
     control.limits && control.limits.map((limit) => anchored(world, customer, scope, limit, earlier));
-  refuseDoubt(world, customer, control);
   control.idle = control.limits === null ? idleOf(earlier, world.now) : [];
   if (ask.allowed !== undefined) control.allowed = ask.allowed;
   if (ask.spend !== undefined) control.spend = spendOf(ask.spend);
-}
-
-/** A hold remembers of its draws no more of when they were made than makes a difference then. */
-function refuseDoubt({ now }: World, { holds, uses }: Customer, { limits }: Control): void {
-  const isNew = limits?.some(({ since }) => since === now) === true;
-  const isHeld =
-    holds.some(({ lots }) => lots.some(({ at }) => at === now)) ||
-    uses.some(({ at, held }) => at === now && held !== undefined);
-  if (isNew && isHeld)
-    throw new KnownWrong("whether a limit counts back what was held in the millisecond in which it was set");
 }
 
 const idleOf = (limits: readonly Limit[], now: number): Limit[] =>
