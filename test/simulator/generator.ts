@@ -227,7 +227,7 @@ export class Generator {
     const open = this.known(world, customer)?.holds ?? [];
     if (open.length > 0 && this.chance.once(0.15)) {
       const { id: hold, feature, entity, asked } = this.chance.pick(open);
-      const value = plain(asked) + (this.chance.once(0.3) ? 1 : 0);
+      const value = Number((plain(asked) + (this.chance.once(0.3) ? 1 : 0)).toFixed(9));
       return { do: "reserve", customer, feature, value, ttl: HOUR, hold, ...(entity !== null && { entity }) };
     }
     const feature = this.metered(world);
