@@ -96,6 +96,7 @@ export function extend(
 ): boolean {
   const { customer, hold } = openHold(world, customerId, id);
   if (units > 0n) {
+    refuseTie(world, customer, hold);
     const ask = { ...hold, units };
     if (!decide(world, customer, ask).allowed) return false;
     const { lots, unlimited } = draw(world, customer, ask, false);
@@ -106,6 +107,13 @@ export function extend(
   const wanted = ttl === null ? 0 : world.now + ttl;
   hold.expires = Math.max(hold.expires, Math.min(hold.since + DAY, wanted));
   return hold.expires >= wanted;
+}
+
+/** An extension creates nothing that says when it was: of holds in one millisecond the ledger guesses the order. */
+function refuseTie({ now }: World, { holds }: Customer, hold: Hold): void {
+  const isNow = (each: Hold) => each.since === now || each.lots.some(({ at }) => at === now);
+  if (holds.some((each) => each !== hold && isNow(each)))
+    throw new KnownWrong("which came first: an extension, or another hold of the same millisecond");
 }
 
 /** Draws of one pot one after the other are one, where it makes no difference when each of them was. */
