@@ -50,6 +50,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "embedded",
+          ...patient,
+          include: ["test/embedded/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
           name: "types",
           include: [],
           typecheck: {
