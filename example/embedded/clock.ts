@@ -3,19 +3,21 @@ const RealDate = Date;
 
 /** The deployment's time: real time, and as much as it has been moved forward. */
 export class Clock {
-  constructor(private offsetMs: number) {}
+  constructor(
+    private offsetMs: number,
+    private readonly moved: (offsetMs: number) => void,
+  ) {}
 
   /** In milliseconds, whole ones. */
   now(): number {
     return RealDate.now() + this.offsetMs;
   }
 
-  get offset(): number {
-    return this.offsetMs;
-  }
-
   /** Moves on to an instant; never back. */
   moveTo(instant: number): void {
-    this.offsetMs += Math.max(0, instant - this.now());
+    const ahead = instant - this.now();
+    if (ahead <= 0) return;
+    this.offsetMs += ahead;
+    this.moved(this.offsetMs);
   }
 }

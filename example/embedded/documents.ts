@@ -62,8 +62,22 @@ export class Documents {
       const documents = this.writable(component, table);
       if (after === null) documents.delete(id);
       else documents.set(id, after);
-      if (after !== null) this.reserve(component, id, after._creationTime);
+      const known = this.of(component);
+      known.lastCreationTime = Math.max(known.lastCreationTime, after?._creationTime ?? 0);
     }
+  }
+
+  /** A document from before the start. */
+  load(component: string, document: StoredDocument): void {
+    const { _id: id } = document;
+    this.apply([{ component, table: tableOfId(id), id, before: null, after: document }]);
+    this.reserveIds(component, parseInt(id, 10) + 1);
+  }
+
+  /** Ids below this one are taken, though perhaps by no document any more. */
+  reserveIds(component: string, nextId: number): void {
+    const known = this.of(component);
+    known.nextId = Math.max(known.nextId, nextId);
   }
 
   /** An id that no document of the component has had. */
@@ -79,17 +93,6 @@ export class Documents {
 
   lastCreationTime(component: string): number {
     return this.of(component).lastCreationTime;
-  }
-
-  nextId(component: string): number {
-    return this.of(component).nextId;
-  }
-
-  /** An id and a time that are taken, though perhaps by no document any more. */
-  reserve(component: string, id: string | number, creationTime = 0): void {
-    const known = this.of(component);
-    known.nextId = Math.max(known.nextId, parseInt(String(id), 10) + 1);
-    known.lastCreationTime = Math.max(known.lastCreationTime, creationTime);
   }
 
   private writable(path: string, table: string): Map<string, StoredDocument> {

@@ -10,12 +10,23 @@ import {
   type Execution,
   type FunctionType,
 } from "./functions.js";
+import { canceled, cronWrites, newDocument, type Errand, type Job } from "./jobs.js";
 import { failure, type Outcome } from "./outcomes.js";
 import { conflicts, ReadSet, type Change } from "./reads.js";
 import { Runtime, type FunctionPath, type Module, type Schema } from "./runtime.js";
+import { Schedule } from "./schedule.js";
+import { openStore, type Store } from "./store.js";
 import type { Log } from "./surroundings.js";
-import { SystemError, Transactions, type CommitListener, type Concurrency } from "./transactions.js";
+import {
+  SystemError,
+  Transactions,
+  type Attempt,
+  type CommitListener,
+  type Concurrency,
+  type Write,
+} from "./transactions.js";
 import { asTheyCome, SeededTurns, type Turns } from "./turns.js";
+import { Variables } from "./variables.js";
 
 export { conflicts, ReadSet };
 export type { Change, Concurrency, Log, Module, Outcome, Schema };
@@ -102,19 +113,37 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 }
 
 class EmbeddedEngine implements Engine {
-  readonly env: Map<string, string>;
-  private deployed: readonly DeployedComponent[] = [];
+  readonly env: Variables;
+  private readonly store: Store;
+  private readonly clock: Clock;
   private readonly stored = new Documents();
-  private readonly clock = new Clock(0);
   private readonly turns: Turns;
   private readonly functions: Functions;
+  private readonly schedule: Schedule;
   private runtime!: Runtime;
   private transactions!: Transactions;
+  private deployed: readonly DeployedComponent[] = [];
 
   constructor(private readonly options: EngineOptions) {
-    this.env = new Map(Object.entries(options.env));
-    this.turns = options.seed === undefined ? asTheyCome : new SeededTurns(options.seed);
+    const { dataDir, env, log, seed } = options;
+    this.store = openStore(dataDir, log);
+    const { kept } = this.store;
+    this.env = new Variables({ ...kept.env, ...env }, () => {
+      this.store.env(Object.fromEntries(this.env));
+      this.transactions.commitAll();
+    });
+    this.clock = new Clock(kept.clockOffset, (offset) => this.store.clockOffset(offset));
+    for (const { component, document } of kept.documents) this.stored.load(component, document);
+    for (const [component, nextId] of kept.nextIds) this.stored.reserveIds(component, nextId);
+    this.turns = seed === undefined ? asTheyCome : new SeededTurns(seed);
     this.functions = new Functions(this.deployment());
+    this.schedule = new Schedule({
+      clock: this.clock,
+      documents: this.stored,
+      log,
+      commit: (writes) => this.transactions.commit(writes),
+      perform: (errand) => this.perform(errand),
+    });
   }
 
   async start(): Promise<void> {
@@ -123,9 +152,10 @@ class EmbeddedEngine implements Engine {
       turns: this.turns,
       validate: this.options.validate ?? true,
       now: () => this.now(),
-      lastTs: 0n,
-      keep: () => {},
+      lastTs: this.store.kept.lastTs,
+      keep: (ts, changes) => this.store.commit(ts, changes),
     });
+    this.transactions.onCommit((_ts, changes) => this.schedule.follow(changes ?? []));
   }
 
   async run(
@@ -163,7 +193,14 @@ class EmbeddedEngine implements Engine {
   }
 
   onCommit(listener: CommitListener): () => void {
-    return this.transactions.onCommit(listener);
+    return this.transactions.onCommit((ts, changes) => {
+      try {
+        listener(ts, changes);
+      } catch (error) {
+        // The commit has happened, and the mutation must not seem to have failed.
+        this.options.log.error("A listener to commits has failed:", error);
+      }
+    });
   }
 
   async fetch(path: string, init: RequestInit, identity: UserIdentity | null = null): Promise<Response> {
@@ -208,7 +245,9 @@ class EmbeddedEngine implements Engine {
         return { path, schema, load: async (name: string) => wrapped.get(name) ?? notFound(name) };
       }),
     );
+    this.transactions.commit(this.cronWrites());
     this.transactions.commitAll();
+    this.schedule.resume();
   }
 
   components(): readonly DeployedComponent[] {
@@ -235,11 +274,15 @@ class EmbeddedEngine implements Engine {
     return this.clock.now();
   }
 
-  async advance(_ms: number): Promise<number> {
-    throw new Error("Not written yet.");
+  advance(ms: number): Promise<number> {
+    return this.schedule.advance(ms);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.schedule.close();
+    this.transactions.close();
+    this.store.close();
+  }
 
   private async execute(
     type: FunctionType,
@@ -260,10 +303,7 @@ class EmbeddedEngine implements Engine {
       case "mutation":
         return this.transactions.mutate("caller", (attempt) => {
           logLines.length = 0;
-          const execution = this.execution(identity, logLines, attempt);
-          return this.functions.within(execution, () =>
-            this.runtime.transaction(attempt.fork, "mutation", path, args),
-          );
+          return this.mutation(attempt, path, args, identity, logLines);
         });
       case "action": {
         const execution = this.execution(identity, logLines, null);
@@ -271,6 +311,52 @@ class EmbeddedEngine implements Engine {
         return { ts: this.lastTs(), value: convexToJson(value) };
       }
     }
+  }
+
+  private mutation(
+    attempt: Attempt,
+    path: FunctionPath,
+    args: Record<string, Value>,
+    identity: UserIdentity | null,
+    logLines: string[],
+  ): Promise<JSONValue> {
+    const execution = this.execution(identity, logLines, attempt);
+    return this.functions.within(execution, () =>
+      this.runtime.transaction(attempt.fork, "mutation", path, args),
+    );
+  }
+
+  /** Runs a scheduled function: a mutation exactly once, an action at most once. */
+  private async perform(errand: Errand): Promise<void> {
+    const { component, id, args } = errand;
+    const stands = () => errand.stands(this.stored.get(component, id));
+    let error: string | null = null;
+    try {
+      const { type, path } = this.resolve("any", errand.target, true);
+      if (type === "mutation") {
+        await this.transactions.mutate("job", async (attempt) => {
+          attempt.reads.document(component, id);
+          if (!stands()) return;
+          attempt.alongside = errand.ended(this.now(), null);
+          await this.mutation(attempt, path, args, null, []);
+        });
+        return;
+      }
+      this.transactions.commit(errand.begun(this.now()));
+      await this.execute(type, path, args, null, []);
+    } catch (thrown) {
+      error = failure(thrown).errorMessage;
+      this.options.log.error(`Scheduled ${errand.target.udfPath} failed: ${error}`);
+    }
+    if (stands()) this.transactions.commit(errand.ended(this.now(), error));
+  }
+
+  /** Of all components, also of those that are not deployed any more. */
+  private cronWrites(): Write[] {
+    const paths = new Set([...this.deployed.map(({ path }) => path), ...this.stored.paths()]);
+    return [...paths].flatMap((path) =>
+      cronWrites(path, this.module(path, "crons")?.default, this.stored, this.now()),
+    );
   }
 
   private execution(
@@ -333,11 +419,14 @@ class EmbeddedEngine implements Engine {
       }),
       call: async (type, path, args, identity) =>
         jsonToConvex((await this.execute(type, path, args, identity, [])).value),
-      schedule: () => {
-        throw new Error("Not written yet.");
+      schedule: (component, job) => {
+        const write = newDocument(this.stored, component, "_scheduled_functions", this.now(), job);
+        this.transactions.commit([write]);
+        return write.id;
       },
-      cancel: () => {
-        throw new Error("Not written yet.");
+      cancel: (component, id) => {
+        const job = this.stored.get(component, id) as Job | null;
+        this.transactions.commit(canceled(component, job, this.now()));
       },
       siteUrl: this.options.siteUrl,
       log: this.options.log,

@@ -12,12 +12,15 @@ const LONGEST_JOB_BACKOFF_MS = 60_000;
 /** As many mutations run at once as in the backend's smallest class; who waits to try again is not running. */
 const PERMITS = 16;
 
+/** What a commit makes of a document: null deletes it. */
+export type Write = Omit<Change, "before">;
+
 /** One attempt at a mutation. */
 export interface Attempt {
   fork: Fork;
   reads: ReadSet;
   /** What else is to commit with the mutation, and only with it. */
-  alongside: Change[];
+  alongside: Write[];
 }
 
 /** How attempts have ended so far. */
@@ -48,6 +51,7 @@ export class Transactions {
   private history: { commit: number; changes: readonly Change[] | null }[] = [];
   private readonly running = new Set<{ begun: number }>();
   private commits = 0;
+  private closed = false;
   private permits = PERMITS;
   private readonly queue: (() => void)[] = [];
 
@@ -115,16 +119,21 @@ export class Transactions {
   }
 
   /** Commits what no function decides on: the states of jobs, say. */
-  commit(changes: readonly Omit<Change, "before">[]): bigint {
-    const known = changes
-      .map((change) => ({ ...change, before: this.documents.get(change.component, change.id) }))
+  commit(writes: readonly Write[]): bigint {
+    const changes = writes
+      .map((write) => ({ ...write, before: this.documents.get(write.component, write.id) }))
       .filter(({ before, after }) => before !== null || after !== null);
-    if (known.length === 0) return this.lastTs;
+    if (changes.length === 0) return this.lastTs;
+    if (this.closed) throw new SystemError("The deployment is stopped. Nothing was changed.");
     const ts = this.nextTs();
-    this.options.keep(ts, known);
-    this.documents.apply(known);
-    this.publish(ts, known);
+    this.options.keep(ts, changes);
+    this.documents.apply(changes);
+    this.publish(ts, changes);
     return ts;
+  }
+
+  close(): void {
+    this.closed = true;
   }
 
   /** Everything may have changed: the code, or what it is told of its surroundings. */
