@@ -22,9 +22,18 @@ export function nextRun(schedule: CronSchedule, previous: number | null, after: 
     return previous + period * Math.max(1, Math.floor((after - previous) / period) + 1);
   }
   // croner looks at whole seconds only, and strictly after.
-  const next = new Cron(expression(schedule), { timezone: "UTC" }).nextRun(new Date(after));
+  const next = cronOf(expression(schedule)).nextRun(new Date(after));
   if (next === null) throw new Error(`The cron ${JSON.stringify(schedule)} never runs.`);
   return next.getTime();
+}
+
+/** As many as there are crons: to read one takes as long as to run one. */
+const known = new Map<string, Cron>();
+
+function cronOf(expression: string): Cron {
+  let cron = known.get(expression);
+  if (cron === undefined) known.set(expression, (cron = new Cron(expression, { timezone: "UTC" })));
+  return cron;
 }
 
 function expression(schedule: Exclude<CronSchedule, { type: "interval" }>): string {

@@ -11,7 +11,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * How often a cron runs at most while time is moved forward at one go. The backend as well runs once
  * what it was late for several times; a year of minutes would take minutes.
  */
-const RUNS_OF_A_CRON_PER_ADVANCE = 1_000;
+const RUNS_OF_A_CRON_PER_ADVANCE = 250;
 /** A function that schedules itself at once, and again, would keep an advance from ever ending. */
 const RUNS_PER_ADVANCE = 100_000;
 /** For actions that still run; what they have not done by then they never will. */
