@@ -123,6 +123,7 @@ class EmbeddedEngine implements Engine {
   private runtime!: Runtime;
   private transactions!: Transactions;
   private deployed: readonly DeployedComponent[] = [];
+  private closing: Promise<void> | null = null;
 
   constructor(private readonly options: EngineOptions) {
     const { dataDir, env, log, seed } = options;
@@ -278,10 +279,12 @@ class EmbeddedEngine implements Engine {
     return this.schedule.advance(ms);
   }
 
-  async close(): Promise<void> {
-    await this.schedule.close();
-    this.transactions.close();
-    this.store.close();
+  close(): Promise<void> {
+    this.closing ??= this.schedule.close().then(() => {
+      this.transactions.close();
+      this.store.close();
+    });
+    return this.closing;
   }
 
   private async execute(
