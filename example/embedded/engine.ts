@@ -86,6 +86,8 @@ export interface Engine {
   /** The app's environment variables. */
   readonly env: Map<string, string>;
   readonly concurrency: Readonly<Concurrency>;
+  /** Whether a query or a mutation is what runs where this is asked. */
+  inTransaction(): boolean;
   lastTs(): bigint;
   now(): number;
   /** Moves time forward and runs all that falls due on the way, in order; answers with the new time. */
@@ -265,6 +267,10 @@ class EmbeddedEngine implements Engine {
 
   get concurrency(): Readonly<Concurrency> {
     return this.transactions.concurrency;
+  }
+
+  inTransaction(): boolean {
+    return this.functions.inTransaction();
   }
 
   lastTs(): bigint {

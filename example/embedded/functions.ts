@@ -67,6 +67,10 @@ export class Functions implements Syscalls {
 
   constructor(private readonly deployment: Deployment) {}
 
+  inTransaction(): boolean {
+    return (this.frames.getStore()?.execution.transaction ?? null) !== null;
+  }
+
   /** Whatever `body` runs belongs to the execution. */
   within<T>(execution: Execution, body: () => Promise<T>): Promise<T> {
     return this.outside(() => this.frames.run({ execution }, body));
