@@ -4,7 +4,7 @@ import { nextRun, type CronSchedule } from "./cron.js";
 import type { Documents } from "./documents.js";
 import { pathOf } from "./functions.js";
 import { tableOfId, type StoredDocument } from "./reads.js";
-import type { FunctionPath } from "./runtime.js";
+import type { FunctionPath, Module } from "./runtime.js";
 import type { Write } from "./transactions.js";
 
 /*
@@ -116,7 +116,12 @@ export function canceled(component: string, job: Job | null, now: number): Write
 }
 
 /** What a deploy writes of a component's crons: those that have not changed keep their time. */
-export function cronWrites(component: string, module: unknown, documents: Documents, now: number): Write[] {
+export function cronWrites(
+  component: string,
+  module: Module | undefined,
+  documents: Documents,
+  now: number,
+): Write[] {
   const specs = exportedCrons(module);
   const known = documents.in(component, "_cron_jobs") as CronJob[];
   const gone = known.filter(({ name, spec }) => specs[name] !== spec);
@@ -137,9 +142,10 @@ export function cronWrites(component: string, module: unknown, documents: Docume
 }
 
 /** The crons of a component's `crons` module, by name, each as JSON. */
-function exportedCrons(module: unknown): Record<string, string> {
-  if (typeof module !== "object" || module === null || !("isCrons" in module)) return {};
-  const crons = JSON.parse((module as unknown as { export(): string }).export()) as Record<string, CronSpec>;
+function exportedCrons(module: Module | undefined): Record<string, string> {
+  const exported = module?.default as { isCrons?: true; export(): string } | undefined;
+  if (exported?.isCrons !== true) return {};
+  const crons = JSON.parse(exported.export()) as Record<string, CronSpec>;
   return Object.fromEntries(Object.entries(crons).map(([name, spec]) => [name, JSON.stringify(spec)]));
 }
 

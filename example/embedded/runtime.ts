@@ -79,37 +79,15 @@ interface Accessor {
   fetch(path: string, init?: RequestInit): Promise<Response>;
 }
 
-const DATABASE_MEMBERS = {
-  _schema: "object",
-  _documents: "object",
-  _writes: "object",
-  _queryResults: "object",
-  _lastCreationTime: "number",
-  _validateId: "function",
-  _validate: "function",
-  _generateId: "function",
-  _iterateDocs: "function",
-  _resolveQuerySource: "function",
-  get: "function",
-  insert: "function",
-  patch: "function",
-  commit: "function",
-  rollbackWrites: "function",
-  startTransaction: "function",
+/** What is used of convex-test, beside what it exports. */
+const SHAPES = {
+  "convexTest()": "query() actionFromPath() fetch()",
+  "a test's state": "components transactionManager syscall() asyncSyscall()",
+  "its transaction manager": "_lastCommitTs begin() commit() rollback()",
+  "its database":
+    "_schema _documents _writes _queryResults _lastCreationTime _validateId() _validate() _generateId() " +
+    "_iterateDocs() _resolveQuerySource() get() insert() patch() commit() rollbackWrites() startTransaction()",
 };
-const STATE_MEMBERS = {
-  components: "object",
-  transactionManager: "object",
-  syscall: "function",
-  asyncSyscall: "function",
-};
-const MANAGER_MEMBERS = {
-  _lastCommitTs: "bigint",
-  begin: "function",
-  commit: "function",
-  rollback: "function",
-};
-const ACCESSOR_MEMBERS = { query: "function", actionFromPath: "function", fetch: "function" };
 /** What convex-test lets a handler replace for itself alone. */
 const OWN_GLOBALS = ["Date", "console", "process", "fetch", "setTimeout", "setInterval"];
 
@@ -159,12 +137,12 @@ export class Runtime {
   }
 
   deploy(
-    components: readonly { path: string; schema: Schema | null; load: (module: string) => Promise<Module> }[],
-  ) {
+    components: readonly { path: string; schema: Schema | null; modules: ReadonlyMap<string, Module> }[],
+  ): void {
     this.state.components = Object.fromEntries(
-      components.map(({ path, schema, load }) => [
+      components.map(({ path, schema, modules }) => [
         path,
-        { db: new this.Database(schema, path), modules: load },
+        { db: new this.Database(schema, path), modules: async (name) => found(name, modules.get(name)) },
       ]),
     );
   }
@@ -236,7 +214,7 @@ export class Runtime {
 function forkedFrom(Base: DatabaseClass) {
   return class ForkedDatabase extends Base {
     readonly written = new Map<string, StoredDocument | null>();
-    private readonly committed: ReturnType<Snapshot["tables"]>;
+    private readonly committed: ReadonlyMap<string, ReadonlyMap<string, StoredDocument>>;
 
     constructor(
       private readonly path: string,
@@ -248,7 +226,7 @@ function forkedFrom(Base: DatabaseClass) {
       super(null, path);
       this._schema = schema;
       this._lastCreationTime = documents.lastCreationTime(path);
-      this.committed = snapshot.tables(path);
+      this.committed = snapshot.get(path) ?? new Map();
     }
 
     override get(table: string | undefined, id: string): StoredDocument | null {
@@ -282,6 +260,11 @@ function forkedFrom(Base: DatabaseClass) {
   };
 }
 
+function found(name: string, module: Module | undefined): Module {
+  if (module === undefined) throw new Error(`Could not find module for: "${name}"`);
+  return module;
+}
+
 function isState(store: unknown): store is ConvexGlobal {
   return (
     typeof store === "object" && store !== null && "components" in store && "transactionManager" in store
@@ -289,11 +272,19 @@ function isState(store: unknown): store is ConvexGlobal {
 }
 
 function assertShapes(accessor: Accessor, state: ConvexGlobal | undefined): void {
+  const found: Record<keyof typeof SHAPES, unknown> = {
+    "convexTest()": accessor,
+    "a test's state": state,
+    "its transaction manager": state?.transactionManager,
+    "its database": state?.components[""]?.db,
+  };
   const differences = [
-    ...differing("convexTest()", accessor, ACCESSOR_MEMBERS),
-    ...differing("the state of a test", state, STATE_MEMBERS),
-    ...differing("its database", state?.components?.[""]?.db, DATABASE_MEMBERS),
-    ...differing("its transaction manager", state?.transactionManager, MANAGER_MEMBERS),
+    ...Object.entries(SHAPES).flatMap(([what, members]) =>
+      members
+        .split(" ")
+        .filter((member) => !has(found[what as keyof typeof SHAPES], member))
+        .map((member) => `${member} of ${what}`),
+    ),
     ...OWN_GLOBALS.filter((name) => !Object.getOwnPropertyDescriptor(globalThis, name)?.get).map(
       (name) => `a handler's own globalThis.${name}`,
     ),
@@ -306,11 +297,13 @@ function assertShapes(accessor: Accessor, state: ConvexGlobal | undefined): void
   );
 }
 
-function differing(what: string, value: unknown, members: Record<string, string>): string[] {
-  if (typeof value !== "object" || value === null) return [what];
-  return Object.entries(members)
-    .filter(([name, type]) => typeof (value as Record<string, unknown>)[name] !== type)
-    .map(([name]) => `${name} of ${what}`);
+/** @param member a method when it ends in "()" */
+function has(value: unknown, member: string): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const name = member.replace("()", "");
+  return (
+    name in value && (typeof (value as Record<string, unknown>)[name] === "function") === (name !== member)
+  );
 }
 
 function installedVersion(): string {

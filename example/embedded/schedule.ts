@@ -8,10 +8,10 @@ import type { Write } from "./transactions.js";
 /** Above this, Node's timers fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /**
- * How often a cron runs at most while time is moved forward at one go. The backend as well runs once
- * what it was late for several times; a year of minutes would take minutes.
+ * While time is moved forward by more than a day, a cron runs no more often than this: a year of
+ * minutes would take minutes. The backend as well leaves out runs that it is late for.
  */
-const RUNS_OF_A_CRON_PER_ADVANCE = 250;
+const CRON_STRIDE_MS = 6 * 3_600_000;
 /** A function that schedules itself at once, and again, would keep an advance from ever ending. */
 const RUNS_PER_ADVANCE = 100_000;
 /** For actions that still run; what they have not done by then they never will. */
@@ -96,7 +96,7 @@ export class Schedule {
   private async advanceBy(ms: number): Promise<void> {
     const { clock } = this.deployment;
     const end = clock.now() + ms;
-    const stride = ms / RUNS_OF_A_CRON_PER_ADVANCE;
+    const stride = ms > 86_400_000 ? CRON_STRIDE_MS : 0;
     const lastRun = new Map<string, number>();
     const dueAt = (errand: Errand) => {
       const last = lastRun.get(keyOf(errand.component, errand.id)) ?? -Infinity;

@@ -13,12 +13,13 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { convexToJson, jsonToConvex, type JSONValue } from "convex/values";
-import type { Change, StoredDocument } from "./reads.js";
+import { tableOfId, type Change, type StoredDocument } from "./reads.js";
 import type { Log } from "./surroundings.js";
+import type { Write } from "./transactions.js";
 
 /** What a deployment is when it starts. */
 export interface Kept {
-  documents: { component: string; document: StoredDocument }[];
+  documents: Write[];
   /** Per component the number that no id has had yet: also ids of deleted documents are never given again. */
   nextIds: Map<string, number>;
   lastTs: bigint;
@@ -86,11 +87,7 @@ class LogStore implements Store {
   commit(ts: bigint, changes: readonly Change[]): void {
     this.append({
       commit: String(ts),
-      changes: changes.map(({ component, id, after }) => ({
-        c: component,
-        i: id,
-        d: after === null ? null : convexToJson(after),
-      })),
+      changes: changes.map(changeOf),
     });
   }
 
@@ -127,7 +124,7 @@ function nothing(): Kept {
 
 function readLog(path: string, log: Log): Kept {
   const kept = nothing();
-  const documents = new Map<string, { component: string; document: StoredDocument }>();
+  const documents = new Map<string, Write>();
   const lines = readFileSync(path, "utf8").split("\n");
   // A line that was written whole ends the file with an empty one.
   const last = lines.pop()!;
@@ -148,16 +145,13 @@ function readLog(path: string, log: Log): Kept {
   return kept;
 }
 
-function apply(
-  line: Line,
-  kept: Kept,
-  documents: Map<string, { component: string; document: StoredDocument }>,
-) {
+function apply(line: Line, kept: Kept, documents: Map<string, Write>): void {
   if ("commit" in line) {
     for (const { c: component, i: id, d } of line.changes) {
       const key = `${component} ${id}`;
       if (d === null) documents.delete(key);
-      else documents.set(key, { component, document: jsonToConvex(d) as StoredDocument });
+      else
+        documents.set(key, { component, table: tableOfId(id), id, after: jsonToConvex(d) as StoredDocument });
       kept.nextIds.set(component, Math.max(kept.nextIds.get(component) ?? 0, parseInt(id, 10) + 1));
     }
     kept.lastTs = BigInt(line.commit);
@@ -167,14 +161,15 @@ function apply(
   else throw new Error("it is not of this log");
 }
 
+function changeOf({ component, id, after }: Write): { c: string; i: string; d: JSONValue } {
+  return { c: component, i: id, d: after === null ? null : convexToJson(after) };
+}
+
 function compacted({ documents, nextIds, lastTs, clockOffset, env }: Kept): string {
   const lines: Line[] = [
     { clockOffset },
     { env },
-    ...documents.map(({ component, document }) => ({
-      commit: String(lastTs),
-      changes: [{ c: component, i: document._id, d: convexToJson(document) }],
-    })),
+    ...documents.map((write) => ({ commit: String(lastTs), changes: [changeOf(write)] })),
     // After the documents, and with a commit of nothing, for what the last ones deleted.
     { commit: String(lastTs), changes: [] },
     { nextIds: Object.fromEntries(nextIds) },

@@ -1,4 +1,4 @@
-import type { Documents, Snapshot } from "./documents.js";
+import type { Documents } from "./documents.js";
 import { conflicts, ReadSet, tableOfId, type Change } from "./reads.js";
 import type { Fork, Runtime } from "./runtime.js";
 import type { Turns } from "./turns.js";
@@ -45,12 +45,13 @@ class Conflict extends Error {
  * only if nothing that it has read has changed since. Otherwise it is tried again, a little later.
  */
 export class Transactions {
+  /** Of the last commit: nanoseconds, and always more. */
+  lastTs: bigint;
   readonly concurrency: Concurrency = { commits: 0, conflicts: 0, exhausted: 0 };
   private readonly listeners = new Set<CommitListener>();
   /** What was committed since the oldest attempt that still runs began. */
-  private history: { commit: number; changes: readonly Change[] | null }[] = [];
-  private readonly running = new Set<{ begun: number }>();
-  private commits = 0;
+  private history: { ts: bigint; changes: readonly Change[] | null }[] = [];
+  private readonly running = new Set<{ begun: bigint }>();
   private closed = false;
   private permits = PERMITS;
   private readonly queue: (() => void)[] = [];
@@ -70,22 +71,16 @@ export class Transactions {
     this.lastTs = options.lastTs;
   }
 
-  lastTs: bigint;
-
   onCommit(listener: CommitListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** Runs `body` on one snapshot that nothing disturbs; what it writes is dropped. */
-  async read<T>(body: (fork: () => Fork, ts: bigint) => Promise<T>): Promise<{ ts: bigint; value: T }> {
+  /** One moment to read at: as many forks of it as are asked for. */
+  moment(): { ts: bigint; fork: () => Fork } {
     const ts = this.lastTs;
     const snapshot = this.documents.snapshot();
-    try {
-      return { ts, value: await body(() => this.runtime.fork(snapshot, this.documents, ts), ts) };
-    } finally {
-      snapshot.release();
-    }
+    return { ts, fork: () => this.runtime.fork(snapshot, this.documents, ts) };
   }
 
   /**
@@ -142,38 +137,29 @@ export class Transactions {
   }
 
   private async attempt<T>(body: (attempt: Attempt) => Promise<T>): Promise<{ ts: bigint; value: T }> {
-    const { turns } = this.options;
+    const { turns, validate } = this.options;
     await turns.next();
-    const begun = { begun: this.commits };
-    const snapshot: Snapshot = this.documents.snapshot();
-    const fork = this.runtime.fork(snapshot, this.documents, this.lastTs);
-    const attempt: Attempt = { fork, reads: new ReadSet(), alongside: [] };
-    this.running.add(begun);
-    let ended = false;
-    const end = () => {
-      if (ended) return;
-      ended = true;
-      this.running.delete(begun);
-      snapshot.release();
-    };
+    const { ts: begun, fork } = this.moment();
+    const attempt: Attempt = { fork: fork(), reads: new ReadSet(), alongside: [] };
+    const running = { begun };
+    this.running.add(running);
     try {
       const value = await body(attempt);
       await turns.next();
-      if (this.options.validate) this.assertUnchanged(attempt, begun.begun);
-      end();
-      const written = fork.written().map((write) => ({ ...write, table: tableOfId(write.id) }));
+      if (validate) this.assertUnchanged(attempt, begun);
+      const written = attempt.fork.written().map((write) => ({ ...write, table: tableOfId(write.id) }));
       const ts = this.commit([...written, ...attempt.alongside]);
       this.concurrency.commits++;
       return { ts, value };
     } finally {
-      end();
+      this.running.delete(running);
       this.forget();
     }
   }
 
-  private assertUnchanged({ reads }: Attempt, begun: number): void {
-    for (const { commit, changes } of this.history) {
-      if (commit <= begun) continue;
+  private assertUnchanged({ reads }: Attempt, begun: bigint): void {
+    for (const { ts, changes } of this.history) {
+      if (ts <= begun) continue;
       if (changes === null) throw new Conflict(null);
       const change = conflicts(reads, changes);
       if (change !== null) throw new Conflict(change);
@@ -182,8 +168,7 @@ export class Transactions {
 
   private publish(ts: bigint, changes: readonly Change[] | null): void {
     this.lastTs = ts;
-    this.commits++;
-    if (this.running.size > 0) this.history.push({ commit: this.commits, changes });
+    if (this.running.size > 0) this.history.push({ ts, changes });
     for (const listener of this.listeners) listener(ts, changes);
   }
 
@@ -191,7 +176,7 @@ export class Transactions {
   private forget(): void {
     const [oldest] = this.running;
     if (oldest === undefined) this.history = [];
-    else while (this.history.length > 0 && this.history[0]!.commit <= oldest.begun) this.history.shift();
+    else while (this.history.length > 0 && this.history[0]!.ts <= oldest.begun) this.history.shift();
   }
 
   private async permit(): Promise<void> {

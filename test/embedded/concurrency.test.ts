@@ -19,7 +19,7 @@ const catalog = defineCatalog({
     }),
   ),
 });
-const tally = new Tally(components.tally, { catalog });
+const tally = new Tally(components.tally, { catalog, identify: async () => null });
 const target = { customerId: "ann", featureId: "units" as const };
 const use = mutationGeneric({
   args: { value: v.number(), key: v.string() },

@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
-import { defineSchema, defineTable, mutationGeneric, queryGeneric } from "convex/server";
+import {
+  defineSchema,
+  defineTable,
+  mutationGeneric,
+  queryGeneric,
+  type DataModelFromSchemaDefinition,
+  type QueryBuilder,
+} from "convex/server";
 import { v, type Value } from "convex/values";
 import { afterEach, describe, expect, test } from "vitest";
 import { conflicts, type Change, type Engine } from "../../example/embedded/engine.js";
@@ -15,8 +22,10 @@ const schema = defineSchema({
   ),
 });
 
+const query = queryGeneric as QueryBuilder<DataModelFromSchemaDefinition<typeof schema>, "public">;
+
 /** A query over `items`: which part, in which order, and how much of it is taken. */
-interface Ask {
+type Ask = {
   group: string | null;
   from: number | null;
   below: number | null;
@@ -24,7 +33,7 @@ interface Ask {
   /** As many as that; -1 for all. */
   take: number;
   filter: number | null;
-}
+};
 
 const items = {
   write: mutationGeneric(
@@ -35,7 +44,7 @@ const items = {
       else await ctx.db.patch(known._id, item);
     },
   ),
-  ask: queryGeneric(async (ctx, { group, from, below, order, take, filter }: Ask) => {
+  ask: query(async (ctx, { group, from, below, order, take, filter }: Ask) => {
     let query = (
       group === null
         ? ctx.db.query("items")
