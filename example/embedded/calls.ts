@@ -73,6 +73,7 @@ export class Calls {
     identity: UserIdentity | null,
     transaction: Execution["transaction"],
     logLines: string[] = [],
+    endCursor: string | null = null,
   ): Execution {
     const { clock, turns } = this.parts;
     const begun = clock.now();
@@ -83,6 +84,7 @@ export class Calls {
       now: transaction === null ? () => clock.now() : () => begun,
       transaction,
       turn: transaction === null ? asTheyCome.next : () => turns.next(),
+      endCursor,
       journal: null,
     };
   }

@@ -16,7 +16,7 @@ export class Code {
   components: readonly DeployedComponent[] = [];
 
   module(componentPath: string, modulePath: string): Module | undefined {
-    return this.components.find(({ path }) => path === componentPath)?.modules.get(modulePath);
+    return moduleOf(this.components, componentPath, modulePath);
   }
 
   /** @throws in Convex's words, when there is no such function for this caller. */
@@ -40,6 +40,14 @@ export class Code {
     }
     return { type, path: { componentPath, udfPath: `${modulePath}:${name}` } };
   }
+}
+
+export function moduleOf(
+  components: readonly DeployedComponent[],
+  componentPath: string,
+  modulePath: string,
+): Module | undefined {
+  return components.find(({ path }) => path === componentPath)?.modules.get(modulePath);
 }
 
 function titled(type: FunctionType): string {

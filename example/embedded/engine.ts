@@ -2,7 +2,7 @@ import type { GenericDocument, UserIdentity } from "convex/server";
 import { jsonToConvex, type Value } from "convex/values";
 import { Calls } from "./calls.js";
 import { Clock } from "./clock.js";
-import { Code, type DeployedComponent } from "./code.js";
+import { Code, moduleOf, type DeployedComponent } from "./code.js";
 import { Documents } from "./documents.js";
 import { Functions, type FunctionType } from "./functions.js";
 import { canceled, cronWrites, newDocument, type Job } from "./jobs.js";
@@ -12,6 +12,7 @@ import { Runtime, type Module, type Schema } from "./runtime.js";
 import { Schedule } from "./schedule.js";
 import { openStore } from "./store.js";
 import type { Log } from "./surroundings.js";
+import { SystemCalls, type Backend } from "./syscalls.js";
 import { Transactions, type CommitListener, type Concurrency } from "./transactions.js";
 import { asTheyCome, SeededTurns } from "./turns.js";
 import { Variables } from "./variables.js";
@@ -107,7 +108,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const functions: Functions = new Functions({
     siteUrl,
     log,
-    indexFields: (...index) => runtime.indexFields(...index),
     env: (component) => ({
       CONVEX_CLOUD_URL: cloudUrl,
       CONVEX_SITE_URL: siteUrl,
@@ -115,15 +115,21 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }),
     call: async (type, path, args, identity) =>
       jsonToConvex((await calls.run({ type, path, args }, identity)).value),
+  });
+  const backend: Backend = {
+    indexFields: (...index) => runtime.indexFields(...index),
     schedule: (component, job) => {
       const write = newDocument(documents, component, "_scheduled_functions", clock.now(), job);
       transactions.commit([write]);
       return write.id;
     },
-    cancel: (component, id) =>
-      transactions.commit(canceled(component, documents.get(component, id) as Job | null, clock.now())),
-  });
-  const runtime: Runtime = await Runtime.start(functions).catch((error: unknown) => {
+    cancel: (component, id) => {
+      const job = documents.get(component, id) as Job | null;
+      transactions.commit(canceled(component, job, clock.now()));
+    },
+  };
+  const syscalls = new SystemCalls(backend, () => functions.running());
+  const runtime: Runtime = await Runtime.start(syscalls).catch((error: unknown) => {
     store.close();
     throw error;
   });
@@ -161,8 +167,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       const results = [];
       for (const { componentPath, udfPath, args, journal } of queries) {
         const reads = new ReadSet();
-        const execution = { ...calls.execution(identity, { fork: fork(), reads }), journal };
-        const { logLines } = execution;
+        const logLines: string[] = [];
+        const execution = calls.execution(identity, { fork: fork(), reads }, logLines, journal);
         try {
           const found = code.resolve("query", { componentPath, udfPath }, isAdmin);
           const value = await calls.transaction({ ...found, args }, execution);
@@ -208,6 +214,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     deploy(components) {
       const violation = engine.violation(components);
       if (violation !== null) throw new Error(`Schema validation failed. ${violation.error}`);
+      // Also of components that are not deployed any more.
+      const paths = new Set([...components.map(({ path }) => path), ...documents.paths()]);
+      const crons = [...paths].flatMap((path) =>
+        cronWrites(path, moduleOf(components, path, "crons"), documents, clock.now()),
+      );
       runtime.deploy(
         components.map(({ path, schema, modules }) => {
           const wrapped = [...modules].map(
@@ -217,10 +228,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         }),
       );
       code.components = components;
-      // Also of components that are not deployed any more.
-      const paths = new Set([...components.map(({ path }) => path), ...documents.paths()]);
-      const crons = (path: string) => cronWrites(path, code.module(path, "crons"), documents, clock.now());
-      transactions.commit([...paths].flatMap(crons));
+      transactions.commit(crons);
       transactions.commitAll();
       schedule.resume();
     },

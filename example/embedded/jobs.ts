@@ -1,8 +1,7 @@
-import type { JSONValue, Value } from "convex/values";
-import { jsonToConvex } from "convex/values";
+import { jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { nextRun, type CronSchedule } from "./cron.js";
 import type { Documents } from "./documents.js";
-import { pathOf } from "./functions.js";
+import { pathOf } from "./paths.js";
 import { tableOfId, type StoredDocument } from "./reads.js";
 import type { FunctionPath, Module } from "./runtime.js";
 import type { Write } from "./transactions.js";
@@ -61,9 +60,6 @@ export function errandOf(component: string, document: StoredDocument): Errand | 
 
 function jobErrand(component: string, job: Job): Errand | null {
   if (job.state.kind !== "pending") return null;
-  const write = (fields: Pick<Job, "state" | "completedTime">): Write[] => [
-    { component, table: "_scheduled_functions", id: job._id, after: { ...job, ...fields } },
-  ];
   return {
     component,
     id: job._id,
@@ -72,13 +68,16 @@ function jobErrand(component: string, job: Job): Errand | null {
     target: pathOf({ name: job.name }, component),
     args: job.args[0],
     stands: (document) => document !== null && isUnfinished(document as Job),
-    begun: () => write({ state: { kind: "inProgress" } }),
-    ended: (now, error) =>
-      write({
-        state: error === null ? { kind: "success" } : { kind: "failed", error },
-        completedTime: now,
-      }),
+    begun: () => [jobWrite(component, job, { kind: "inProgress" })],
+    ended: (now, error) => [
+      jobWrite(component, job, error === null ? { kind: "success" } : { kind: "failed", error }, now),
+    ],
   };
+}
+
+function jobWrite(component: string, job: Job, state: Job["state"], completedTime?: number): Write {
+  const after: Job = { ...job, state, ...(completedTime !== undefined && { completedTime }) };
+  return { component, table: "_scheduled_functions", id: job._id, after };
 }
 
 function cronErrand(component: string, cron: CronJob): Errand {
@@ -110,9 +109,13 @@ function isUnfinished({ state }: Job): boolean {
 
 /** A cancellation by an action; a function that is over stays as it is. */
 export function canceled(component: string, job: Job | null, now: number): Write[] {
-  if (job === null || !isUnfinished(job)) return [];
-  const after: Job = { ...job, state: { kind: "canceled" }, completedTime: now };
-  return [{ component, table: "_scheduled_functions", id: job._id, after }];
+  return job !== null && isUnfinished(job) ? [jobWrite(component, job, { kind: "canceled" }, now)] : [];
+}
+
+/** A job that was running when the deployment went down: an action, which may have had its effects. */
+export function interrupted(component: string, job: Job, now: number): Write[] {
+  const error = "Transient error while executing action";
+  return job.state.kind === "inProgress" ? [jobWrite(component, job, { kind: "failed", error }, now)] : [];
 }
 
 /** What a deploy writes of a component's crons: those that have not changed keep their time. */
@@ -160,12 +163,4 @@ export function newDocument(
   const id = documents.newId(component, table);
   const _creationTime = documents.newCreationTime(component, now);
   return { component, table, id, after: { ...fields, _id: id, _creationTime } };
-}
-
-/** A job that was running when the deployment went down: an action, which may have had its effects. */
-export function interrupted(component: string, job: Job, now: number): Write[] {
-  if (job.state.kind !== "inProgress") return [];
-  const state = { kind: "failed" as const, error: "Transient error while executing action" };
-  const after: Job = { ...job, state, completedTime: now };
-  return [{ component, table: "_scheduled_functions", id: job._id, after }];
 }

@@ -85,10 +85,7 @@ class LogStore implements Store {
   }
 
   commit(ts: bigint, changes: readonly Change[]): void {
-    this.append({
-      commit: String(ts),
-      changes: changes.map(changeOf),
-    });
+    this.append({ commit: String(ts), changes: changes.map(changeOf) });
   }
 
   clockOffset(ms: number): void {
@@ -149,9 +146,9 @@ function apply(line: Line, kept: Kept, documents: Map<string, Write>): void {
   if ("commit" in line) {
     for (const { c: component, i: id, d } of line.changes) {
       const key = `${component} ${id}`;
-      if (d === null) documents.delete(key);
-      else
-        documents.set(key, { component, table: tableOfId(id), id, after: jsonToConvex(d) as StoredDocument });
+      const after = jsonToConvex(d) as StoredDocument | null;
+      if (after === null) documents.delete(key);
+      else documents.set(key, { component, table: tableOfId(id), id, after });
       kept.nextIds.set(component, Math.max(kept.nextIds.get(component) ?? 0, parseInt(id, 10) + 1));
     }
     kept.lastTs = BigInt(line.commit);
