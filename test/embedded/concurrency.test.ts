@@ -3,7 +3,11 @@ import { v, type Value } from "convex/values";
 import { afterEach, describe, expect, test } from "vitest";
 import { components } from "../../convex/_generated/api.js";
 import { defineCatalog, feature, item, plan, Tally } from "../../src/client/index.js";
+import { Documents } from "../../example/embedded/documents.js";
 import type { Engine } from "../../example/embedded/engine.js";
+import { Runtime } from "../../example/embedded/runtime.js";
+import { Transactions } from "../../example/embedded/transactions.js";
+import { asTheyCome } from "../../example/embedded/turns.js";
 import { admin, app, call, closeAll, engineOf, exampleApp, value } from "./deployed.js";
 
 afterEach(closeAll);
@@ -141,7 +145,7 @@ const scenarios = {
 };
 
 describe.each(Object.entries(scenarios))("%s", (_, { exact, run }) => {
-  test.each([1, 2, 3])("come out exact with seed %i, over conflicts", async (seed) => {
+  test.each([1, 2])("come out exact with seed %i, over conflicts", async (seed) => {
     const { conflicts, ...result } = await run({ seed });
     expect(result).toEqual(exact);
     expect(conflicts).toBeGreaterThan(0);
@@ -167,7 +171,7 @@ test("jobs are tried until they commit", async () => {
 
 test("a mutation that conflicts five times is given up, in Convex's words, and has changed nothing", async () => {
   const engine = await opened("p500", { seed: 1 });
-  const outcomes = await Promise.all(calls(200, 1).map((args) => call(engine, "account:use", args)));
+  const outcomes = await Promise.all(calls(60, 1).map((args) => call(engine, "account:use", args)));
   const failed = outcomes.filter((outcome) => !outcome.ok);
   expect(failed.length).toBeGreaterThan(0);
   for (const outcome of failed) {
@@ -178,7 +182,7 @@ test("a mutation that conflicts five times is given up, in Convex's words, and h
     });
   }
   expect(engine.concurrency.exhausted).toBe(failed.length);
-  expect(await resultOf(engine, [])).toMatchObject({ usage: 200 - failed.length, rows: 200 - failed.length });
+  expect(await resultOf(engine, [])).toMatchObject({ usage: 60 - failed.length, rows: 60 - failed.length });
 });
 
 test("the same seed gives the same run", async () => {
@@ -186,6 +190,42 @@ test("the same seed gives the same run", async () => {
   const [once, again, other] = [await run({ seed: 7 }), await run({ seed: 7 }), await run({ seed: 8 })];
   expect(again).toEqual(once);
   expect(other.conflicts).not.toBe(once.conflicts);
+});
+
+test("what was committed is remembered while somebody has to be validated against it, and no longer", async () => {
+  const refuse = () => {
+    throw new Error("No function runs here.");
+  };
+  const runtime = await Runtime.start({ sync: refuse, async: refuse });
+  const transactions = new Transactions(runtime, new Documents(), {
+    turns: asTheyCome,
+    validate: true,
+    now: () => 0,
+    lastTs: 0n,
+    keep: () => {},
+  });
+  const remembered = () => (transactions as unknown as { history: unknown[] }).history.length;
+  const commit = async (i: number) =>
+    await transactions.mutate("caller", async (attempt) => {
+      const after = { _id: `${i}notes`, _creationTime: i };
+      attempt.alongside = [{ component: "", table: "notes", id: after._id, after }];
+    });
+
+  for (let i = 0; i < 10; i++) await commit(i);
+  expect(remembered()).toBe(0);
+
+  let [endFirst, endSecond] = [refuse, refuse] as (() => void)[];
+  const first = transactions.mutate("caller", () => new Promise<void>((end) => (endFirst = end)));
+  for (let i = 10; i < 20; i++) await commit(i);
+  const second = transactions.mutate("caller", () => new Promise<void>((end) => (endSecond = end)));
+  for (let i = 20; i < 25; i++) await commit(i);
+  expect(remembered()).toBe(15);
+  endFirst!();
+  await first;
+  expect(remembered()).toBe(5);
+  endSecond!();
+  await second;
+  expect(remembered()).toBe(0);
 });
 
 test("without a seed, mutations that run at once come out exact as well", async () => {

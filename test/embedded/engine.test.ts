@@ -26,6 +26,7 @@ const notes = {
       return null;
     },
   }),
+  remove: mutationGeneric(async (ctx, { id }: { id: string }) => await ctx.db.delete(id as never)),
   list: queryGeneric(async (ctx) => (await ctx.db.query("notes").collect()).map(({ text }) => text)),
 };
 const addNote = makeFunctionReference<"mutation", { text: string }>("notes:add");
@@ -206,6 +207,39 @@ test("queries of one set see one moment, and tell what they read", async () => {
   const after = { _id: "10009notes", _creationTime: engine.now(), text: "new" };
   expect(conflicts(results[1]!.reads, [{ ...change, after }])).not.toBeNull();
   expect(conflicts(results[1]!.reads, [{ ...change, table: "others", after }])).toBeNull();
+});
+
+test("a page of a live list ends where it first ended, so that no row is lost or comes twice", async () => {
+  const page = queryGeneric(
+    async (ctx, { cursor }: { cursor: string | null }) =>
+      await ctx.db.query("notes").paginate({ numItems: 2, cursor }),
+  );
+  const engine = await engineOf(app({ notes: { ...notes, page } }, schema));
+  for (const text of ["a", "b", "c", "d"]) await value(engine, "notes:add", { text });
+  const pageFrom = async (cursor: string | null, journal: string | null) => {
+    const query = { componentPath: "", udfPath: "notes:page", args: { cursor }, journal };
+    const [result] = (await engine.runQueries([query], anyone)).results;
+    if (!result?.ok) throw new Error(result?.errorMessage);
+    const { page, continueCursor } = result.value as {
+      page: { text: string; _id: string }[];
+      continueCursor: string;
+    };
+    return {
+      texts: page.map(({ text }) => text),
+      ids: page.map(({ _id }) => _id),
+      continueCursor,
+      journal: result.journal,
+    };
+  };
+  const first = await pageFrom(null, null);
+  const second = await pageFrom(first.continueCursor, null);
+  expect([first.texts, second.texts]).toEqual([
+    ["a", "b"],
+    ["c", "d"],
+  ]);
+  await value(engine, "notes:remove", { id: first.ids[0]! });
+  expect((await pageFrom(null, first.journal)).texts).toEqual(["b"]);
+  expect((await pageFrom(null, null)).texts).toEqual(["b", "c"]);
 });
 
 test("listeners hear of each commit what has changed, and of a deploy that all may have", async () => {
