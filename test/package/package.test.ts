@@ -40,7 +40,7 @@ describe("the published package", () => {
 
 describe("an app that installs it", () => {
   beforeAll(async () => {
-    await run("node", [path.join(repository, "example/embedded/codegen.mjs")], app);
+    await codegen(app);
   });
 
   test("gets the component's types under either spelling of its config", () => {
@@ -121,7 +121,7 @@ async function buildApp(
     fs.writeFileSync(target, code);
   }
   for (const file of without) fs.rmSync(path.join(convex, file));
-  await run("node", [path.join(repository, "example/embedded/codegen.mjs")], folder);
+  await codegen(folder);
   await run("node_modules/.bin/tsc", [], folder);
   await run("node_modules/.bin/vitest", ["run"], folder);
 }
@@ -168,6 +168,11 @@ function filesIn(folder: string): string[] {
     .readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
+}
+
+/** Generates an app's code as the repository's own is generated. */
+async function codegen(folder: string): Promise<void> {
+  await run("node", [path.join(repository, "example/embedded/run.mjs"), "codegen"], folder);
 }
 
 /** Throws with all that the command printed if it fails. */

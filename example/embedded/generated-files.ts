@@ -1,21 +1,18 @@
-// @ts-check
 import fs from "node:fs";
 import path from "node:path";
 
-/**
- * @typedef {object} Change
- * @property {string} file path in the project
- * @property {"missing" | "stale" | "extra"} state what is wrong with the project's file
- */
+export interface Change {
+  /** Path in the project. */
+  file: string;
+  /** What is wrong with the project's file. */
+  state: "missing" | "stale" | "extra";
+}
 
 /**
  * What has to change in `project` so that its `_generated` folders equal those
  * in `fresh`. A folder that `fresh` does not have is nobody's business here.
- * @param {string} project
- * @param {string} fresh
- * @returns {Change[]}
  */
-export function compareGenerated(project, fresh) {
+export function compareGenerated(project: string, fresh: string): Change[] {
   const folders = generatedFolders(fresh);
   const expected = contentsByFile(fresh, folders);
   const present = contentsByFile(project, folders);
@@ -29,12 +26,7 @@ export function compareGenerated(project, fresh) {
     }));
 }
 
-/**
- * @param {string} project
- * @param {string} fresh
- * @param {Change[]} changes
- */
-export function applyChanges(project, fresh, changes) {
+export function applyChanges(project: string, fresh: string, changes: Change[]): void {
   for (const { file, state } of changes) {
     const target = path.join(project, file);
     if (state === "extra") {
@@ -46,19 +38,14 @@ export function applyChanges(project, fresh, changes) {
   }
 }
 
-/** @param {string} root */
-function generatedFolders(root) {
+function generatedFolders(root: string): string[] {
   return entriesUnder(root)
     .filter((entry) => entry.isDirectory() && entry.name === "_generated")
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
 }
 
-/**
- * @param {string} root
- * @param {string[]} folders
- * @returns {Map<string, string>} by path in `root`
- */
-function contentsByFile(root, folders) {
+/** By path in `root`. */
+function contentsByFile(root: string, folders: string[]): Map<string, string> {
   const files = folders
     .flatMap((folder) => entriesUnder(path.join(root, folder)))
     .filter((entry) => entry.isFile())
@@ -66,8 +53,7 @@ function contentsByFile(root, folders) {
   return new Map(files.map((file) => [path.relative(root, file), fs.readFileSync(file, "utf8")]));
 }
 
-/** @param {string} folder */
-function entriesUnder(folder) {
+function entriesUnder(folder: string): fs.Dirent[] {
   if (!fs.existsSync(folder)) return [];
   return fs.readdirSync(folder, { recursive: true, withFileTypes: true });
 }
