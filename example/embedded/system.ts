@@ -1,6 +1,7 @@
 import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
-import { functionsOf } from "./analysis.js";
+import { functionsOf, messageOf } from "./analysis.js";
 import type { Engine, Outcome } from "./engine.js";
+import { Refusal } from "./refusal.js";
 
 /** A query of the CLI's about the deployment itself. */
 interface SystemQuery {
@@ -75,7 +76,14 @@ function page(items: unknown[]): unknown {
 }
 
 /** What a client sends as arguments: one object, in a list of one or bare. */
-export function argumentsOf(args: JSONValue | JSONValue[] | undefined): Record<string, Value> {
-  const bare = Array.isArray(args) ? args[0] : args;
-  return jsonToConvex(bare ?? {}) as Record<string, Value>;
+export function argumentsOf(args: JSONValue | undefined): Record<string, Value> {
+  const bare = (Array.isArray(args) ? args[0] : args) ?? {};
+  if (typeof bare !== "object" || Array.isArray(bare)) {
+    throw new Refusal(400, "InvalidArguments", "The arguments of a function are one object.");
+  }
+  try {
+    return jsonToConvex(bare) as Record<string, Value>;
+  } catch (error) {
+    throw new Refusal(400, "InvalidArguments", `The arguments are not Convex values: ${messageOf(error)}`);
+  }
 }
