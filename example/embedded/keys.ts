@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from "jose";
+import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK, type JWTPayload } from "jose";
 
 const KEY_ID = "embedded";
 
@@ -45,19 +45,19 @@ export function authEnvironment({ issuer, publicKey }: SigningKey): Record<strin
   return { AUTH_ISSUER: issuer, AUTH_JWKS: `data:application/json;base64,${keySet}` };
 }
 
-/** Signs a user in: for demos and tests, in the stead of an identity provider. */
+/**
+ * Signs a user in for an hour: for demos and tests, in the stead of an identity provider.
+ * @param claims more of the token's, or others
+ */
 export async function signToken(
   { issuer, privateKey }: SigningKey,
   subject: string,
-  claims: Record<string, unknown> = {},
+  claims: JWTPayload = {},
 ): Promise<string> {
-  return await new SignJWT(claims)
+  const now = Math.floor(Date.now() / 1000);
+  const usual = { iss: issuer, aud: AUDIENCE, sub: subject, iat: now, exp: now + 3_600 };
+  return await new SignJWT({ ...usual, ...claims })
     .setProtectedHeader({ alg: "ES256", typ: "JWT", kid: KEY_ID })
-    .setIssuer(issuer)
-    .setAudience(AUDIENCE)
-    .setSubject(subject)
-    .setIssuedAt()
-    .setExpirationTime("1h")
     .sign(await importJWK(privateKey, "ES256"));
 }
 

@@ -65,7 +65,7 @@ function apiSpec({ engine }: SystemServices, { componentPath }: SystemQuery): un
       functionType: udfType,
       visibility,
       args: JSON.parse(args) as unknown,
-      returns: JSON.parse(returns) as unknown,
+      returns: (JSON.parse(returns) as unknown) ?? { type: "any" },
     })),
   );
 }

@@ -127,3 +127,37 @@ export async function eventually(assertion: () => void): Promise<void> {
 export async function tokenFor({ signingKey }: Served, subject: string, claims = {}): Promise<string> {
   return await signToken(signingKey, subject, claims);
 }
+
+type Frame = { direction: "sent" | "received"; message: Record<string, unknown> };
+
+/** A client's WebSocket that writes down what passes. */
+export function recording() {
+  const frames: Frame[] = [];
+  class Recording extends WebSocket {
+    static last: Recording | null = null;
+    constructor(url: string) {
+      super(url);
+      Recording.last = this;
+      this.on("message", (data) => note("received", String(data)));
+    }
+    override send(data: string): void {
+      note("sent", data);
+      super.send(data);
+    }
+  }
+  const note = (direction: Frame["direction"], text: string) =>
+    frames.push({ direction, message: JSON.parse(text) as Frame["message"] });
+  return { frames, Recording };
+}
+
+export function received(frames: Frame[], type: string) {
+  return frames
+    .filter(({ direction, message }) => direction === "received" && message.type === type)
+    .map(({ message }) => message);
+}
+
+export function sent(frames: Frame[], type: string) {
+  return frames
+    .filter(({ direction, message }) => direction === "sent" && message.type === type)
+    .map(({ message }) => message);
+}

@@ -5,7 +5,19 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { counters, notes, nowhere } from "./fixture.js";
 import { WebSocket } from "ws";
 import { Replays } from "../../example/embedded/replays.js";
-import { eventually, httpClient, liveClient, serve, start, tokenFor, watch, type Served } from "./serving.js";
+import {
+  eventually,
+  httpClient,
+  liveClient,
+  received,
+  recording,
+  sent,
+  serve,
+  start,
+  tokenFor,
+  watch,
+  type Served,
+} from "./serving.js";
 
 let served: Served;
 
@@ -270,40 +282,6 @@ test("a subscription re-runs as its client signs in and out", async () => {
   client.client.clearAuth();
   await eventually(() => expect(live.last()?.author).toBe("nobody"));
 });
-
-type Frame = { direction: "sent" | "received"; message: Record<string, unknown> };
-
-/** A client's WebSocket that writes down what passes. */
-function recording() {
-  const frames: Frame[] = [];
-  class Recording extends WebSocket {
-    static last: Recording | null = null;
-    constructor(url: string) {
-      super(url);
-      Recording.last = this;
-      this.on("message", (data) => note("received", String(data)));
-    }
-    override send(data: string): void {
-      note("sent", data);
-      super.send(data);
-    }
-  }
-  const note = (direction: Frame["direction"], text: string) =>
-    frames.push({ direction, message: JSON.parse(text) as Frame["message"] });
-  return { frames, Recording };
-}
-
-function received(frames: Frame[], type: string) {
-  return frames
-    .filter(({ direction, message }) => direction === "received" && message.type === type)
-    .map(({ message }) => message);
-}
-
-function sent(frames: Frame[], type: string) {
-  return frames
-    .filter(({ direction, message }) => direction === "sent" && message.type === type)
-    .map(({ message }) => message);
-}
 
 const open: WebSocket[] = [];
 

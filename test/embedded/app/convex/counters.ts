@@ -7,7 +7,7 @@ import {
   type GenericDataModel,
   type GenericMutationCtx,
 } from "convex/server";
-import { ConvexError, v } from "convex/values";
+import { ConvexError, v, type GenericId } from "convex/values";
 
 const LIMIT = 100;
 
@@ -43,7 +43,7 @@ export const reset = internalMutation({
       .query("counters")
       .withIndex("by_name", (q) => q.eq("name", name))
       .unique();
-    if (counter) await db.delete(counter._id);
+    if (counter) await db.delete(counter._id as GenericId<string>);
     return "reset";
   },
 });
@@ -73,7 +73,7 @@ async function increase({ db }: GenericMutationCtx<GenericDataModel>, name: stri
     .unique();
   const value = ((counter?.value ?? 0) as number) + amount;
   if (value > LIMIT) throw new ConvexError({ code: "LIMIT", limit: LIMIT });
-  if (counter) await db.patch(counter._id, { value });
+  if (counter) await db.patch(counter._id as GenericId<string>, { value });
   else await db.insert("counters", { name, value });
   return value;
 }
