@@ -15,7 +15,7 @@ interface Staged {
 }
 
 /** What `start_push` answers and `finish_push` gets back, as far as it is read here. */
-interface StartedPush {
+export interface StartedPush {
   schemaChange: { schemaIds: Record<string, string> };
 }
 
@@ -50,7 +50,7 @@ export class Deployment {
       componentDefinitionPackages: {},
       appAuth: staged.providers,
       analysis: staged.analysis,
-      app: checkedComponent(staged, "", ""),
+      app: checkedComponent(staged.analysis, "", ""),
       ...this.schemaChange(staged),
     };
   }
@@ -152,17 +152,14 @@ function mounted(units: LoadedUnit[], definition: string, place: string): Deploy
 }
 
 /** The tree of mounts in the words of the protocol. */
-function checkedComponent({ analysis }: Staged, definition: string, place: string): object {
+function checkedComponent(analysis: Staged["analysis"], definition: string, place: string): object {
   const children = analysis[definition]?.definition.childComponents ?? [];
   return {
     definitionPath: definition,
     componentPath: place,
     args: {},
     childComponents: Object.fromEntries(
-      children.map(({ name, path }) => [
-        name,
-        checkedComponent({ analysis } as Staged, path, inside(place, name)),
-      ]),
+      children.map(({ name, path }) => [name, checkedComponent(analysis, path, inside(place, name))]),
     ),
     httpRoutes: { httpModuleRoutes: null, mounts: [] },
     exports: {},

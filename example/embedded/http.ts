@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
 import type { Authentication } from "./auth.js";
 import type { Push } from "./bundles.js";
-import type { Deployment } from "./deployment.js";
+import type { Deployment, StartedPush } from "./deployment.js";
 import type { Engine, FunctionCall, Log } from "./engine.js";
 import { encodedTs } from "./protocol.js";
 import { Refusal } from "./refusal.js";
@@ -37,6 +37,9 @@ interface FunctionRequest {
   format?: string;
   componentPath?: string;
 }
+
+/** The bodies of the steps of a push, each of which has some of these. */
+type PushRequest = Push & StartedPush & { adminKey: string; startPush: StartedPush };
 
 /** The HTTP API: functions for `ConvexHttpClient`, and what the CLI needs to deploy. */
 export class HttpApi {
@@ -132,7 +135,7 @@ export class HttpApi {
     const { authentication, deployment } = this.services;
     // Only who has the key in the header too may send so much.
     const limit = this.isAdmin(request) ? PUSH_BYTES : undefined;
-    const body = (await jsonOf(request, limit)) as { adminKey: string; startPush: never } & Push;
+    const body = (await jsonOf(request, limit)) as PushRequest;
     authentication.ofAdminKey(String(body.adminKey));
     switch (path.split("/").at(-1)) {
       case "get_config_hashes":
@@ -150,7 +153,7 @@ export class HttpApi {
       case "evaluate_schema":
         return { componentSchemaEvaluations: {}, newComponentDefinitions: [] };
       case "wait_for_schema":
-        return deployment.schemaStatus(body as never);
+        return deployment.schemaStatus(body);
       case "finish_push":
         return deployment.finish(body.startPush, body.dryRun);
       default:
