@@ -19,6 +19,21 @@ export interface StartedPush {
   schemaChange: { schemaIds: Record<string, string> };
 }
 
+export interface EnvironmentChange {
+  name: string;
+  value: string | null;
+}
+
+/** Those of this process: which of them runs an `import()` is for them to say. */
+const engines = new Set<Engine>();
+
+Object.assign(globalThis, {
+  [Symbol.for(ASK_TO_IMPORT)]: async (path: string) => {
+    if (![...engines].some((engine) => engine.inTransaction())) return;
+    throw new Error(`Can't dynamically import "${path}" in a query or mutation`);
+  },
+});
+
 /**
  * What is deployed. Code comes in two steps, as the CLI sends it: a push is
  * evaluated and staged, the stored documents are checked against its schemas,
@@ -33,7 +48,11 @@ export class Deployment {
     private readonly engine: Engine,
     private readonly urls: { CONVEX_CLOUD_URL: string; CONVEX_SITE_URL: string },
   ) {
-    guardDynamicImports(engine);
+    engines.add(engine);
+  }
+
+  close(): void {
+    engines.delete(this.engine);
   }
 
   get providers(): readonly AuthProvider[] {
@@ -85,15 +104,10 @@ export class Deployment {
    * Sets environment variables, or removes those whose value is null. Code reads
    * them when it is loaded as well, so the deployed push is loaded anew.
    */
-  changeEnvironment(changes: { name: string; value: string | null }[]): void {
-    const env = new Map(this.engine.env);
-    for (const { name, value } of changes) {
-      if (value === null) env.delete(name);
-      else env.set(name, value);
-    }
-    const reloaded = this.deployed && this.evaluate(this.deployed.push, env);
-    this.engine.env.clear();
-    for (const [name, value] of env) this.engine.env.set(name, value);
+  changeEnvironment(changes: EnvironmentChange[]): void {
+    const next = changed(new Map(this.engine.env), changes);
+    const reloaded = this.deployed && this.evaluate(this.deployed.push, next);
+    changed(this.engine.env, changes);
     if (reloaded) this.run(reloaded);
   }
 
@@ -124,15 +138,12 @@ export class Deployment {
   }
 }
 
-/** An action may import, a query or a mutation may not; only the engine knows what runs. */
-function guardDynamicImports(engine: Engine): void {
-  Object.assign(globalThis, {
-    [Symbol.for(ASK_TO_IMPORT)]: async (path: string) => {
-      if (engine.inTransaction()) {
-        throw new Error(`Can't dynamically import "${path}" in a query or mutation`);
-      }
-    },
-  });
+function changed(env: Map<string, string>, changes: EnvironmentChange[]): Map<string, string> {
+  for (const { name, value } of changes) {
+    if (value === null) env.delete(name);
+    else env.set(name, value);
+  }
+  return env;
 }
 
 /** One for each place where a component is mounted: two mounts have tables of their own. */

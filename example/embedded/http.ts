@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { jsonToConvex, type JSONValue, type Value } from "convex/values";
 import type { Authentication } from "./auth.js";
 import type { Push } from "./bundles.js";
-import type { Deployment, StartedPush } from "./deployment.js";
+import type { Deployment, EnvironmentChange, StartedPush } from "./deployment.js";
 import type { Engine, FunctionCall, Log } from "./engine.js";
 import { encodedTs } from "./protocol.js";
 import { Refusal } from "./refusal.js";
@@ -163,7 +163,7 @@ export class HttpApi {
 
   private async updateEnvironment(request: IncomingMessage): Promise<null> {
     this.assertAdmin(request);
-    const { changes } = (await jsonOf(request)) as { changes: { name: string; value: string | null }[] };
+    const { changes } = (await jsonOf(request)) as { changes: EnvironmentChange[] };
     this.services.deployment.changeEnvironment(changes);
     return null;
   }

@@ -100,6 +100,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Runni
     close: async () => {
       for (const socket of sockets.clients) socket.terminate();
       await Promise.all(servers.map(stop));
+      deployment.close();
       await engine.close();
     },
   };
