@@ -26,6 +26,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   // Ends the CLI too, if it is pushing.
   process.once(signal, () => void stop(0));
 }
+if (process.env.npm_lifecycle_event !== undefined) stopWithParent();
 serve().catch(async (error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   await stop(1);
@@ -56,6 +57,12 @@ async function serve(): Promise<void> {
   const { TALLY_SECRET_KEY } = process.env;
   if (TALLY_SECRET_KEY) console.log(`HTTP secret:   ${TALLY_SECRET_KEY}`);
   console.log("Ready. Stop with Ctrl-C.");
+}
+
+/** The shell of `npm run` keeps a signal to itself, and is gone: that we notice. */
+function stopWithParent(): void {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && void stop(0), 500).unref();
 }
 
 async function stop(exitCode: number): Promise<never> {

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { buildSync } from "esbuild";
 
 const [, , command = "main", ...args] = process.argv;
 const here = import.meta.dirname;
@@ -15,7 +15,7 @@ const cache = path.join(packages, ".cache");
 fs.mkdirSync(cache, { recursive: true });
 const outfile = path.join(fs.mkdtempSync(path.join(cache, "embedded-")), `${command}.mjs`);
 try {
-  await build({
+  buildSync({
     entryPoints: [path.join(here, `${command}.ts`)],
     outfile,
     bundle: true,

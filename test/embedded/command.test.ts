@@ -78,6 +78,16 @@ describe("`npm run embedded`", SLOW, () => {
     await vi.waitFor(() => expect(processesOf(project)).toEqual([]), { timeout: 500 });
   });
 
+  test("stops with the npm that started it", async () => {
+    const repository = path.resolve(import.meta.dirname, "../..");
+    const args = ["run", "embedded", "--", "--ephemeral", "--port", "0", "--site-port", "0"];
+    const run = running(repository, "npm", args, {});
+    const { url } = await ready(run);
+    run.child.kill("SIGTERM");
+    await run.exited;
+    await eventually(() => expect(fetch(url)).rejects.toThrow());
+  });
+
   test("fails when the app cannot be deployed", async () => {
     const project = newProject({ "broken.ts": `throw new Error("not today");\nexport {};\n` });
     const run = embedded(project, ["--ephemeral"]);
@@ -148,19 +158,19 @@ function embedded(project: string, args: string[], env: Record<string, string> =
   const ports = ["port", "site-port"].flatMap((name) =>
     args.includes(`--${name}`) ? [] : [`--${name}`, "0"],
   );
-  return running(project, ["main", ...ports, ...args], env);
+  return running(project, process.execPath, [command, "main", ...ports, ...args], env);
 }
 
 async function codegen(
   project: string,
   ...args: string[]
 ): Promise<{ code: number | null; printed: string }> {
-  const { exited, printed } = running(project, ["codegen", ...args], {});
+  const { exited, printed } = running(project, process.execPath, [command, "codegen", ...args], {});
   return { code: await exited, printed: printed() };
 }
 
-function running(project: string, args: string[], env: Record<string, string>): Run {
-  const child = spawn(process.execPath, [command, ...args], {
+function running(project: string, program: string, args: string[], env: Record<string, string>): Run {
+  const child = spawn(program, args, {
     cwd: project,
     env: { ...process.env, ...env },
   });

@@ -16,7 +16,7 @@ import {
   type DeploymentOptions,
   type RunningDeployment,
 } from "../../example/embedded/server.js";
-import { temporaryFolder } from "../../example/embedded/temporary-folder.js";
+import { removeTemporaryFolders, temporaryFolder } from "../../example/embedded/temporary-folder.js";
 
 const fixture = path.join(import.meta.dirname, "app");
 const packages = path.resolve(import.meta.dirname, "../../node_modules");
@@ -38,6 +38,8 @@ afterEach(async () => {
 
 afterAll(async () => {
   await Promise.all(running.splice(0).map((deployment) => deployment.close()));
+  // A worker of Vitest's is ended before it could.
+  removeTemporaryFolders();
 });
 
 /** A copy of the fixture's project, to change as one likes. */
@@ -120,7 +122,7 @@ export function watch<T>(
 }
 
 /** Waits for an assertion to hold. */
-export async function eventually(assertion: () => void): Promise<void> {
+export async function eventually(assertion: () => void | Promise<void>): Promise<void> {
   await vi.waitFor(assertion, { timeout: 10_000, interval: 10 });
 }
 
