@@ -26,6 +26,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   // Ends the CLI too, if it is pushing.
   process.once(signal, () => void stop(0));
 }
+// Deployed code runs in this process: what it leaves behind does not end it.
+process.on("unhandledRejection", (reason) => console.error("Nobody waited for this:", reason));
+process.on("uncaughtException", (error) => console.error("Nobody caught this:", error));
 if (process.env.npm_lifecycle_event !== undefined) stopWithParent();
 serve().catch(async (error: unknown) => {
   console.error(error instanceof Error ? error.message : error);

@@ -81,6 +81,8 @@ export async function startDeployment(options: DeploymentOptions): Promise<Runni
   });
   cloud.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(request, sockets.clients.size, options.maxSockets ?? SOCKETS);
+    // Whoever asked may have gone.
+    socket.on("error", () => {});
     if (refusal !== null) return void socket.end(`HTTP/1.1 ${refusal}\r\nconnection: close\r\n\r\n`);
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const { heartbeatMs } = options;

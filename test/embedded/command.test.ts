@@ -51,6 +51,14 @@ describe("`npm run embedded`", SLOW, () => {
     expect(processesOf(project)).toEqual([]);
   });
 
+  test("outlives what deployed code leaves behind", async () => {
+    const run = embedded(newProject(), ["--ephemeral"]);
+    const client = httpClient(await ready(run));
+    await client.action(counters.forget, {});
+    await eventually(() => expect(run.printed()).toMatch(/forgotten[^]*late/));
+    expect(await client.mutation(counters.add, { name: "on", amount: 1 })).toBe(1);
+  });
+
   test("keeps what was committed when it is killed, and goes on from there", async () => {
     const project = newProject();
     const first = embedded(project, []);

@@ -13,6 +13,7 @@ export const { counters, notes, environment, importing, nowhere } = anyApi as un
     addAndFail: Mutation;
     reset: Mutation;
     addTwice: Action;
+    forget: Action;
   };
   notes: { write: Mutation; mine: Query; page: Query; identity: Query };
   environment: { atLoading: Query; inHandler: Query };

@@ -36,6 +36,17 @@ export const addAndFail = mutation({
   },
 });
 
+/** Leaves promises and timers behind that fail. */
+export const forget = action({
+  args: {},
+  handler: async () => {
+    void Promise.reject(new Error("forgotten"));
+    setTimeout(() => {
+      throw new Error("late");
+    }, 0);
+  },
+});
+
 export const reset = internalMutation({
   args: { name: v.string() },
   handler: async ({ db }, { name }) => {
