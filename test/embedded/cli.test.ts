@@ -86,6 +86,18 @@ describe("the CLI", SLOW, () => {
 });
 
 describe("`convex dev`", SLOW, () => {
+  test("--once pushes, and ends", async () => {
+    const deployment = await start();
+    const once = ["dev", "--once", "--tail-logs", "disable", "--typecheck", "disable"];
+    const { succeeded, output } = await runCli(
+      newProject({ "notes.ts": answering("once") }),
+      deployment,
+      once,
+    );
+    expect(succeeded, output).toBe(true);
+    expect(await httpClient(deployment).query("notes:get" as never)).toBe("once");
+  });
+
   test("pushes again when a file changes, and live queries show it", async () => {
     const deployment = await start();
     const project = newProject({ "notes.ts": answering("old") });
