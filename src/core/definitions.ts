@@ -145,6 +145,8 @@ export interface PlanDefinition {
     cardRequired?: boolean;
     uniqueFingerprint?: boolean;
   } | null;
+  /** An existing price at Stripe, of the same amount and interval; one is made of `price` unless told. */
+  stripe?: { priceId: string } | null;
   archived?: boolean;
 }
 
@@ -162,6 +164,7 @@ export interface ProductDefinition {
     unique_fingerprint?: boolean;
     card_required?: boolean;
   } | null;
+  stripe?: { priceId: string } | null;
   archived?: boolean;
 }
 

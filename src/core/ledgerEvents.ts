@@ -111,8 +111,9 @@ function changeProblems({ kind, value, draws, changes = [], repairs }: LedgerEve
   if (repairs !== undefined) return [];
   return draws.flatMap(({ grantId, amount }) => {
     // A top-up may have paid a debt at once: that it gave says what was granted, not what is left of it.
-    const moved = kind === "grant" ? grantedBy(changes, grantId).neg() : leftBy(changes, grantId);
-    const said = kind === "grant" ? [amount, -value] : [amount];
+    const isGiven = kind === "grant" || kind === "purchase";
+    const moved = isGiven ? grantedBy(changes, grantId).neg() : leftBy(changes, grantId);
+    const said = isGiven ? [amount, -value] : [amount];
     const isTrue = said.every((each) => moved.eq(each));
     return isTrue
       ? []

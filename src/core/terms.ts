@@ -53,6 +53,8 @@ export const planValidator = v.object({
       uniqueFingerprint: v.boolean(),
     }),
   ),
+  /** The price at the provider that it is sold at, if not one that is made of `price`. */
+  stripe: v.optional(v.object({ priceId: v.string() })),
   archived: v.boolean(),
 });
 export type Plan = Infer<typeof planValidator>;

@@ -18,8 +18,11 @@ import type { Interval } from "./periods.js";
 
 export interface Definitions {
   features: FeatureDefinition[];
-  plans: (PlanDefinition | ProductDefinition)[];
+  plans: AnyPlanDefinition[];
 }
+
+/** A plan in either vocabulary, or in both at once. */
+type AnyPlanDefinition = PlanDefinition & ProductDefinition;
 
 /**
  * Finds the definitions in lists, in a module's exports, or in its default export. As Autumn's own
@@ -34,8 +37,8 @@ export function definitionsIn(config: object, problems: string[]): Definitions {
     return {
       features: listIn<FeatureDefinition>(config, "features", problems),
       plans: [
-        ...listIn<PlanDefinition>(config, "plans", problems),
-        ...listIn<PlanDefinition>(config, "products", problems),
+        ...listIn<AnyPlanDefinition>(config, "plans", problems),
+        ...listIn<AnyPlanDefinition>(config, "products", problems),
       ],
     };
   }
@@ -45,7 +48,7 @@ export function definitionsIn(config: object, problems: string[]): Definitions {
     if (!isObject(value) || Array.isArray(value)) continue;
     const isItem = "featureId" in value || "feature_id" in value || "price" in value || isControls(value);
     if ("type" in value && "id" in value) found.features.push(value as FeatureDefinition);
-    else if ("id" in value) found.plans.push(value as PlanDefinition);
+    else if ("id" in value) found.plans.push(value as AnyPlanDefinition);
     else if (!isItem)
       problems.push(`the export ${shown(name)} is neither a feature (no type) nor a plan (no id)`);
   }
@@ -104,16 +107,17 @@ function costOf(cost: CreditCost): Feature["creditSchema"][number] {
 }
 
 export function planOf(
-  definition: PlanDefinition | ProductDefinition,
+  definition: AnyPlanDefinition,
   features: ReadonlyMap<string, Feature>,
   problems: string[],
 ): Plan {
   const about = `plan ${shown(definition.id)}`;
-  const modern = definition as PlanDefinition;
-  const older = definition as ProductDefinition;
   const items: Item[] = [];
-  let price: Plan["price"] = modern.price
-    ? { amount: modern.price.amount, every: everyOf(modern.price.interval, modern.price.intervalCount) }
+  let price: Plan["price"] = definition.price
+    ? {
+        amount: definition.price.amount,
+        every: everyOf(definition.price.interval, definition.price.intervalCount),
+      }
     : null;
   for (const defined of listIn<ItemDefinition | ProductItemDefinition>(definition, "items", problems)) {
     if ("featureId" in defined) {
@@ -126,26 +130,27 @@ export function planOf(
       problems.push(`${about} has two prices: keep one`);
     }
   }
-  const trial = trialOf(modern, older);
+  const trial = trialOf(definition);
   const wrong: string[] = [];
-  const controls = controlsOf(modern.billingControls ?? older.billing_controls, wrong);
+  const controls = controlsOf(definition.billingControls ?? definition.billing_controls, wrong);
   problems.push(...wrong.map((problem) => `${about}: ${problem}`));
   return {
     id: definition.id,
     name: definition.name ?? definition.id,
-    ...(modern.description != null && { description: modern.description }),
+    ...(definition.description != null && { description: definition.description }),
     group: definition.group ?? "",
-    addOn: modern.addOn ?? older.is_add_on ?? false,
-    autoEnable: modern.autoEnable ?? older.is_default ?? false,
+    addOn: definition.addOn ?? definition.is_add_on ?? false,
+    autoEnable: definition.autoEnable ?? definition.is_default ?? false,
     price,
     items,
     ...(controls.length > 0 && { controls }),
-    ...(trial !== undefined && { trial }),
+    ...(trial && { trial }),
+    ...(definition.stripe && { stripe: definition.stripe }),
     archived: definition.archived === true,
   };
 }
 
-function trialOf({ freeTrial }: PlanDefinition, { free_trial }: ProductDefinition): Plan["trial"] {
+function trialOf({ freeTrial, free_trial }: AnyPlanDefinition): Plan["trial"] {
   if (freeTrial) {
     return {
       length: freeTrial.durationLength,
@@ -213,9 +218,9 @@ function itemOf(
     // What is held is not given back by the calendar.
     reset: consumable ? everyOf(reset?.interval, reset?.intervalCount) : null,
     ...(defined.entityFeatureId !== undefined && { entityFeatureId: defined.entityFeatureId }),
-    ...(rollover !== undefined && { rollover }),
+    ...(rollover && { rollover }),
     ...(defined.carryOverage === true && { carryOverage: true }),
-    ...(price !== undefined && { price }),
+    ...(price && { price }),
   };
 }
 
