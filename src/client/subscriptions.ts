@@ -95,7 +95,8 @@ export class Subscriptions<Ids extends CatalogIds> {
   constructor(
     private readonly component: ComponentApi,
     private readonly catalog: Catalog,
-    private readonly policy: PastDuePolicy = { suspendAfterDays: 3 },
+    /** @internal */
+    readonly policy: PastDuePolicy = { suspendAfterDays: 3 },
   ) {
     if (policy === "keep") return;
     assertKeys(policy, ["suspendAfterDays"], "pastDue");
@@ -213,7 +214,8 @@ function assertWhen(when: unknown): void {
   if (!WHEN.some((known) => known === when)) refuse("when", `must be one of ${WHEN.join(", ")}`, when);
 }
 
-function assertQuantities(quantities: Record<string, number>, plan: Plan): void {
+/** Throws `invalid_argument` of what a plan does not sell in advance. */
+export function assertQuantities(quantities: Record<string, number>, plan: Plan): void {
   const prepaid = plan.items.filter(({ price }) => price?.billingMethod === "prepaid");
   for (const [featureId, quantity] of Object.entries(asObject(quantities, "quantities"))) {
     assertAmount(quantity, `quantities[${shown(featureId)}]`);

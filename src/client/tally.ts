@@ -96,14 +96,17 @@ export class Tally<
   /** What they owe for usage beyond what was granted. */
   declare readonly charges: Charges;
   declare private readonly watcher?: Watcher;
-  declare private readonly scope: PropertyValidators;
-  declare private readonly identify: (
+  /** @internal For payments, which ask on the same terms. */
+  declare readonly scope: PropertyValidators;
+  /** @internal */
+  declare readonly identify: (
     ctx: IdentifyContext,
     scope: ObjectType<Scope>,
   ) => Promise<Identity | null>;
 
   constructor(
-    private readonly component: ComponentApi,
+    /** @internal */
+    readonly component: ComponentApi,
     { catalog, scope, identify, pastDue, on, usageAlerts }: TallyOptions<Ids, Scope>,
   ) {
     this.catalog = catalog;

@@ -12,6 +12,7 @@ import {
   scheduleGrants,
   suspendGrants,
 } from "../core/plans.js";
+import { moveAnchor } from "../core/renewals.js";
 import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx } from "./_generated/server.js";
 import { getCustomer } from "./customers.js";
@@ -160,6 +161,24 @@ export async function suspend(
     closed: [],
   }));
   await ctx.db.patch("subscriptions", held._id, { pastDueAt, suspendsAt });
+  return changes;
+}
+
+/** Counts the periods of a subscription from another instant: no boundary is added, and none is lost. */
+export async function reanchor(
+  ctx: MutationCtx,
+  held: Subscription,
+  anchor: number,
+  now: number,
+): Promise<BalanceChange[]> {
+  const changes: BalanceChange[] = [];
+  const { customerId, entityId, subscriptionId } = held;
+  const terms = [await termsOf(ctx, held)];
+  await changeRows(ctx, { customerId, entityId, terms, plan: null, at: now, now, changes }, (row) => ({
+    balance: moveAnchor(row, subscriptionId, anchor, row.advancedAt),
+    closed: [],
+  }));
+  await ctx.db.patch("subscriptions", held._id, { anchor });
   return changes;
 }
 

@@ -28,6 +28,8 @@ export const eventKindValidator = v.union(
   v.literal("expire"),
   /** A plan began. */
   v.literal("plan"),
+  /** What was paid for was added, or (below 0) taken back with the money. */
+  v.literal("purchase"),
 );
 
 export const eventFields = {
@@ -101,6 +103,88 @@ export const subscriptionFields = {
   fingerprint: v.optional(v.string()),
   /** Units bought in advance, by feature. */
   quantities: v.optional(v.record(v.string(), v.number())),
+  /** The subscription of whoever bills it, by his id; what changes at his word alone. */
+  externalId: v.optional(v.string()),
+  /** The newest word of his that was heard: what is older counts no more. */
+  revision: v.optional(v.number()),
+  /** Until here it is paid. */
+  paidUntil: v.optional(v.number()),
+  /** The money for the period until here went back to the payer: it gives nothing until the next one is paid. */
+  returnedUntil: v.optional(v.number()),
+};
+
+export const purchaseKindValidator = v.union(
+  /** A plan, by a checkout: its first period. */
+  v.literal("plan"),
+  /** Something that is paid once and added to what the customer has, by a checkout. */
+  v.literal("top_up"),
+  /** A plan in place of another one, for the rest of a period. */
+  v.literal("change"),
+  /** A further period of a plan. */
+  v.literal("renewal"),
+  /** A top-up that was bought by itself, since little was left. */
+  v.literal("auto_top_up"),
+  /** Overage of closed periods. */
+  v.literal("overage"),
+);
+
+export const purchaseFields = {
+  customerId: v.string(),
+  entityId: v.optional(v.string()),
+  kind: purchaseKindValidator,
+  planId: v.string(),
+  /** Hash of the terms that were for sale, whatever the catalog says when they are paid. */
+  version: v.string(),
+  quantities: v.optional(v.record(v.string(), v.number())),
+  /** It begins with a trial: what is paid at once is nothing. */
+  trial: v.optional(v.literal(true)),
+  /** Of a change: the plan that it takes the place of. */
+  replaces: v.optional(v.string()),
+  /** … and when: at once, or with the period that is paid. */
+  when: v.optional(v.union(v.literal("now"), v.literal("period_end"))),
+  /** Which payment provider. */
+  provider: v.string(),
+  /** What is expected, in minor units of the currency. */
+  amount: v.number(),
+  currency: v.string(),
+  status: v.union(
+    /** It waits to be paid. */
+    v.literal("open"),
+    /** Paid, and credited in the same transaction. */
+    v.literal("paid"),
+    /** Paid otherwise than expected: nothing is credited, and `problem` says why. */
+    v.literal("quarantined"),
+    /** Nobody has paid in time. */
+    v.literal("expired"),
+    /** The payment was refused. */
+    v.literal("failed"),
+  ),
+  problem: v.optional(v.string()),
+  /** The provider's checkout session, where to pay, and until when. */
+  sessionId: v.optional(v.string()),
+  url: v.optional(v.string()),
+  expiresAt: v.optional(v.number()),
+  /** Where the payer goes then. */
+  successUrl: v.optional(v.string()),
+  /** The provider's payment: it credits one purchase, whatever events tell of it. */
+  paymentId: v.optional(v.string()),
+  /** The provider's subscription, of what is paid again. */
+  externalId: v.optional(v.string()),
+  /** What was paid; absent of what was not. In minor units of `paidCurrency`, if that is another one. */
+  paid: v.optional(v.number()),
+  paidCurrency: v.optional(v.string()),
+  paidAt: v.optional(v.number()),
+  /** Until when the plan is paid with it. */
+  paidUntil: v.optional(v.number()),
+  /** What of it went back to the payer, refunds and disputes in sum; and the version of the word that said so. */
+  returned: v.optional(v.number()),
+  returnedRevision: v.optional(v.number()),
+  /** What it added, and what of that was taken back since. */
+  credited: v.optional(
+    v.array(
+      v.object({ featureId: v.string(), grantId: v.string(), amount: v.number(), takenBack: v.number() }),
+    ),
+  ),
 };
 
 export const chargeFields = {
@@ -214,5 +298,26 @@ export default defineSchema({
     .index("by_end", ["customerId", "endsAt"])
     .index("by_trial", ["customerId", "planId", "trialEndsAt"])
     .index("by_fingerprint", ["fingerprint", "planId"])
-    .index("by_plan", ["planId", "version"]),
+    .index("by_plan", ["planId", "version"])
+    .index("by_external", ["externalId"]),
+
+  /**
+   * What was ordered from a payment provider, and what came of it: the server's own record of what is
+   * bought and what it costs, and (with `paid`) the mark that it is credited. Written by checkouts and
+   * by what the provider says; never deleted, not even with the customer: money has moved.
+   */
+  purchases: defineTable(purchaseFields)
+    // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- listed by time, whatever the plan
+    .index("by_customer", ["customerId"])
+    .index("by_plan", ["customerId", "planId", "status"])
+    .index("by_session", ["provider", "sessionId"])
+    .index("by_payment", ["provider", "paymentId"])
+    .index("by_status", ["status"]),
+
+  /** A customer's account with a payment provider: found by his id alone, never by an email. */
+  billingAccounts: defineTable({
+    customerId: v.string(),
+    provider: v.string(),
+    accountId: v.string(),
+  }).index("by_customer", ["customerId", "provider"]),
 });

@@ -573,7 +573,8 @@ export async function findActive(
   return active.find(prefers) ?? active[0];
 }
 
-async function scheduledAfter(
+/** What is to begin in place of a plan. */
+export async function scheduledAfter(
   ctx: QueryCtx,
   { customerId, entityId, group, addOn }: Subscription,
   now: number,

@@ -335,6 +335,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   | "year";
               } | null;
             } | null;
+            stripe?: { priceId: string };
             trial?: {
               cardRequired: boolean;
               length: number;
@@ -466,6 +467,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   | "year";
               } | null;
             } | null;
+            stripe?: { priceId: string };
             trial?: {
               cardRequired: boolean;
               length: number;
@@ -670,6 +672,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
@@ -682,6 +685,21 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           };
         },
         null,
+        Name
+      >;
+    };
+    credits: {
+      giveBack: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          graceMs?: number;
+          paymentId: string;
+          provider: string;
+          returned: number;
+          revision: number;
+        },
+        { applied: boolean },
         Name
       >;
     };
@@ -776,6 +794,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
@@ -945,6 +964,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
@@ -1099,7 +1119,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           featureId?: string;
           held?: number;
           key?: string;
-          kind: "usage" | "grant" | "adjust" | "expire" | "plan";
+          kind: "usage" | "grant" | "adjust" | "expire" | "plan" | "purchase";
           lapsed?: number;
           lateTotal?: number;
           planId?: string;
@@ -1141,7 +1161,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             featureId?: string;
             held?: number;
             key?: string;
-            kind: "usage" | "grant" | "adjust" | "expire" | "plan";
+            kind: "usage" | "grant" | "adjust" | "expire" | "plan" | "purchase";
             lapsed?: number;
             lateTotal?: number;
             planId?: string;
@@ -1255,6 +1275,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
@@ -1446,6 +1467,1099 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           replayed: boolean;
           suspendsAt: number | null;
         },
+        Name
+      >;
+    };
+    purchases: {
+      account: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; provider: string },
+        string | null,
+        Name
+      >;
+      conclude: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          graceMs?: number;
+          payment?: { amount: number; currency: string; paymentId?: string };
+          provider: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          purchaseId?: string;
+          result: "paid" | "expired" | "failed";
+          sessionId: string;
+          word?: {
+            cancelAt?: number;
+            externalId: string;
+            periodEnd: number;
+            periodStart: number;
+            revision: number;
+            status: "trialing" | "active" | "past_due" | "canceled";
+          };
+        },
+        {
+          outcome:
+            | "unknown"
+            | "unchanged"
+            | "paid"
+            | "quarantined"
+            | "closed"
+            | "stale";
+          purchaseId: string | null;
+        },
+        Name
+      >;
+      concludeChange: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          graceMs?: number;
+          payment: { amount: number; currency: string; paymentId?: string };
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          purchaseId: string;
+          word: {
+            cancelAt?: number;
+            externalId: string;
+            periodEnd: number;
+            periodStart: number;
+            revision: number;
+            status: "trialing" | "active" | "past_due" | "canceled";
+          };
+        },
+        {
+          outcome:
+            | "unknown"
+            | "unchanged"
+            | "paid"
+            | "quarantined"
+            | "closed"
+            | "stale";
+          purchaseId: string | null;
+        },
+        Name
+      >;
+      follow: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          graceMs?: number;
+          provider: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          purchaseId?: string;
+          word: {
+            cancelAt?: number;
+            externalId: string;
+            periodEnd: number;
+            periodStart: number;
+            revision: number;
+            status: "trialing" | "active" | "past_due" | "canceled";
+          };
+        },
+        {
+          outcome:
+            | "unknown"
+            | "unchanged"
+            | "paid"
+            | "quarantined"
+            | "closed"
+            | "stale";
+          purchaseId: string | null;
+        },
+        Name
+      >;
+      get: FunctionReference<
+        "query",
+        "internal",
+        { purchaseId: string },
+        {
+          amount: number;
+          createdAt: number;
+          credited?: Array<{
+            amount: number;
+            featureId: string;
+            grantId: string;
+            takenBack: number;
+          }>;
+          currency: string;
+          customerId: string;
+          entityId?: string;
+          expiresAt?: number;
+          externalId?: string;
+          kind:
+            | "plan"
+            | "top_up"
+            | "change"
+            | "renewal"
+            | "auto_top_up"
+            | "overage";
+          paid?: number;
+          paidAt?: number;
+          paidCurrency?: string;
+          paidUntil?: number;
+          paymentId?: string;
+          planId: string;
+          problem?: string;
+          provider: string;
+          purchaseId: string;
+          quantities?: Record<string, number>;
+          replaces?: string;
+          returned?: number;
+          returnedRevision?: number;
+          sessionId?: string;
+          status: "open" | "paid" | "quarantined" | "expired" | "failed";
+          trial?: true;
+          version: string;
+          when?: "now" | "period_end";
+        } | null,
+        Name
+      >;
+      giveUp: FunctionReference<
+        "mutation",
+        "internal",
+        { problem?: string; purchaseId: string; status: "expired" | "failed" },
+        null,
+        Name
+      >;
+      keepAccount: FunctionReference<
+        "mutation",
+        "internal",
+        { accountId: string; customerId: string; provider: string },
+        string,
+        Name
+      >;
+      keepSession: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          expiresAt: number;
+          purchaseId: string;
+          sessionId: string;
+          url: string;
+        },
+        null,
+        Name
+      >;
+      list: FunctionReference<
+        "query",
+        "internal",
+        { cursor?: string | null; customerId: string; limit?: number },
+        {
+          cursor: string | null;
+          page: Array<{
+            amount: number;
+            createdAt: number;
+            credited?: Array<{
+              amount: number;
+              featureId: string;
+              grantId: string;
+              takenBack: number;
+            }>;
+            currency: string;
+            customerId: string;
+            entityId?: string;
+            expiresAt?: number;
+            externalId?: string;
+            kind:
+              | "plan"
+              | "top_up"
+              | "change"
+              | "renewal"
+              | "auto_top_up"
+              | "overage";
+            paid?: number;
+            paidAt?: number;
+            paidCurrency?: string;
+            paidUntil?: number;
+            paymentId?: string;
+            planId: string;
+            problem?: string;
+            provider: string;
+            purchaseId: string;
+            quantities?: Record<string, number>;
+            replaces?: string;
+            returned?: number;
+            returnedRevision?: number;
+            sessionId?: string;
+            status: "open" | "paid" | "quarantined" | "expired" | "failed";
+            trial?: true;
+            version: string;
+            when?: "now" | "period_end";
+          }>;
+        },
+        Name
+      >;
+      listByStatus: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          limit?: number;
+          status: "open" | "paid" | "quarantined" | "expired" | "failed";
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            amount: number;
+            createdAt: number;
+            credited?: Array<{
+              amount: number;
+              featureId: string;
+              grantId: string;
+              takenBack: number;
+            }>;
+            currency: string;
+            customerId: string;
+            entityId?: string;
+            expiresAt?: number;
+            externalId?: string;
+            kind:
+              | "plan"
+              | "top_up"
+              | "change"
+              | "renewal"
+              | "auto_top_up"
+              | "overage";
+            paid?: number;
+            paidAt?: number;
+            paidCurrency?: string;
+            paidUntil?: number;
+            paymentId?: string;
+            planId: string;
+            problem?: string;
+            provider: string;
+            purchaseId: string;
+            quantities?: Record<string, number>;
+            replaces?: string;
+            returned?: number;
+            returnedRevision?: number;
+            sessionId?: string;
+            status: "open" | "paid" | "quarantined" | "expired" | "failed";
+            trial?: true;
+            version: string;
+            when?: "now" | "period_end";
+          }>;
+        },
+        Name
+      >;
+      open: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          amount: number;
+          currency: string;
+          customerId: string;
+          entityId?: string;
+          externalId?: string;
+          kind:
+            | "plan"
+            | "top_up"
+            | "change"
+            | "renewal"
+            | "auto_top_up"
+            | "overage";
+          plan: {
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              carryOverage?: boolean;
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            stripe?: { priceId: string };
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          };
+          provider: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          quantities?: Record<string, number>;
+          replaces?: string;
+          successUrl?: string;
+          trial?: true;
+          version: string;
+          when?: "now" | "period_end";
+        },
+        { purchaseId: string; sessionId: string | null; url: string | null },
+        Name
+      >;
+      ordered: FunctionReference<
+        "query",
+        "internal",
+        { provider: string; sessionId: string },
+        {
+          currency: string;
+          plan: {
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              carryOverage?: boolean;
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            stripe?: { priceId: string };
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          };
+          purchaseId: string;
+          quantities?: Record<string, number>;
+          status: "open" | "paid" | "quarantined" | "expired" | "failed";
+          successUrl?: string;
+          trial?: true;
+        } | null,
+        Name
+      >;
+      renew: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          externalId: string;
+          payment: { amount: number; currency: string; paymentId?: string };
+          periodEnd: number;
+          provider: string;
+        },
+        null,
+        Name
+      >;
+      standing: FunctionReference<
+        "query",
+        "internal",
+        {
+          addOn: boolean;
+          customerId: string;
+          entityId?: string;
+          group: string;
+          planId: string;
+          provider: string;
+        },
+        {
+          accountId: string | null;
+          current: {
+            endsAt?: number;
+            externalId?: string;
+            paidUntil?: number;
+            pastDueAt?: number;
+            periodStart: number;
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              stripe?: { priceId: string };
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            planId: string;
+            quantities?: Record<string, number>;
+            subscriptionId: string;
+            trialEndsAt?: number;
+          } | null;
+          hadTrial: boolean;
+          next: {
+            endsAt?: number;
+            externalId?: string;
+            paidUntil?: number;
+            pastDueAt?: number;
+            periodStart: number;
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              stripe?: { priceId: string };
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            planId: string;
+            quantities?: Record<string, number>;
+            subscriptionId: string;
+            trialEndsAt?: number;
+          } | null;
+        },
+        Name
+      >;
+      waiting: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; provider: string },
+        Array<{ purchaseId: string; sessionId: string }>,
         Name
       >;
     };
@@ -1958,6 +3072,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
@@ -2162,6 +3277,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   | "year";
               } | null;
             } | null;
+            stripe?: { priceId: string };
             trial?: {
               cardRequired: boolean;
               length: number;
@@ -2254,6 +3370,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
@@ -2344,6 +3461,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                     | "year";
                 } | null;
               } | null;
+              stripe?: { priceId: string };
               trial?: {
                 cardRequired: boolean;
                 length: number;
@@ -2452,6 +3570,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                     | "year";
                 } | null;
               } | null;
+              stripe?: { priceId: string };
               trial?: {
                 cardRequired: boolean;
                 length: number;
@@ -2476,10 +3595,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           customerId: string;
           endsAt?: number;
           entityId?: string;
+          externalId?: string;
           group: string;
+          paidUntil?: number;
           pastDueAt?: number;
           planId: string;
           quantities?: Record<string, number>;
+          returnedUntil?: number;
+          revision?: number;
           startsAt: number;
           status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
           subscriptionId: string;
@@ -2500,10 +3623,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             customerId: string;
             endsAt?: number;
             entityId?: string;
+            externalId?: string;
             group: string;
+            paidUntil?: number;
             pastDueAt?: number;
             planId: string;
             quantities?: Record<string, number>;
+            returnedUntil?: number;
+            revision?: number;
             startsAt: number;
             status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
             subscriptionId: string;
@@ -2601,6 +3728,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   | "year";
               } | null;
             } | null;
+            stripe?: { priceId: string };
             trial?: {
               cardRequired: boolean;
               length: number;
@@ -2693,6 +3821,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
@@ -2783,6 +3912,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                     | "year";
                 } | null;
               } | null;
+              stripe?: { priceId: string };
               trial?: {
                 cardRequired: boolean;
                 length: number;
@@ -2897,6 +4027,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                     | "year";
                 } | null;
               } | null;
+              stripe?: { priceId: string };
               trial?: {
                 cardRequired: boolean;
                 length: number;
@@ -2908,6 +4039,213 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           };
         },
         { replayed: boolean; resumed: boolean },
+        Name
+      >;
+    };
+    synced: {
+      sync: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          change?: "now" | "period_end";
+          customerId: string;
+          entityId?: string;
+          graceMs?: number;
+          plan: {
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              carryOverage?: boolean;
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            stripe?: { priceId: string };
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          };
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          quantities?: Record<string, number>;
+          reason?: string;
+          version: string;
+          word: {
+            cancelAt?: number;
+            externalId: string;
+            periodEnd: number;
+            periodStart: number;
+            revision: number;
+            status: "trialing" | "active" | "past_due" | "canceled";
+          };
+        },
+        { applied: boolean; subscriptionId: string | null },
         Name
       >;
     };
@@ -3003,6 +4341,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   | "year";
               } | null;
             } | null;
+            stripe?: { priceId: string };
             trial?: {
               cardRequired: boolean;
               length: number;
@@ -3147,6 +4486,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                       | "year";
                   } | null;
                 } | null;
+                stripe?: { priceId: string };
                 trial?: {
                   cardRequired: boolean;
                   length: number;
