@@ -2,7 +2,8 @@
  * The doors of the house: what each folder may import.
  *
  * `core` is the rules, `component` decides by calling them, `client` is what an
- * app imports and knows the component by its generated types alone, `react`
+ * app imports and knows the component by its generated types alone, `payments`
+ * is what it imports to sell, and the only place that knows a provider, `react`
  * shares the rules with the browser, and `convex` is an app like any other: it
  * sees what an app that installed the package would see.
  */
@@ -24,13 +25,23 @@ export const doors = [
     opens: ["core/"],
     opensForTypes: ["component/_generated/component.js"],
   }),
+  ...folder("src/payments", {
+    packages: ["convex/", "stripe"],
+    opens: ["core/", "client/"],
+    opensForTypes: ["component/_generated/component.js"],
+  }),
   ...folder("src/react", {
     packages: ["convex/", "react"],
     opens: ["core/"],
   }),
   ...folder("convex", {
     packages: ["convex/", "convex-helpers"],
-    opens: ["src/component/convex.config.js", "src/client/index.js"],
+    opens: [
+      "src/component/convex.config.js",
+      "src/client/index.js",
+      "src/payments/index.js",
+      "src/payments/stripe.js",
+    ],
   }),
   file("src/test.ts", {
     packages: ["convex/", "convex-test"],

@@ -1,0 +1,23 @@
+export type { Bought, BuyArgs, Previewed } from "./checkouts.js";
+export { demo, type DemoOptions } from "./demo.js";
+export { Payments, type HeldArgs, type PaymentsApi, type PaymentsOptions } from "./payments.js";
+export type {
+  Change,
+  Charge,
+  ChargeResult,
+  CheckoutRequest,
+  CheckoutSession,
+  Delivery,
+  Fact,
+  HeldSubscription,
+  Ordered,
+  Payment,
+  PaymentProvider,
+  PreviewLine,
+  ProviderSubscription,
+  Sold,
+  SoldLine,
+} from "./provider.js";
+export type { Origins } from "./returnUrls.js";
+export type { Secret } from "./secrets.js";
+export { syncSubscription, type SyncArgs } from "./sync.js";

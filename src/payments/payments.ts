@@ -1,0 +1,256 @@
+import { actionGeneric, httpActionGeneric, type HttpRouter, type RegisteredAction } from "convex/server";
+import { v, type ObjectType, type PropertyValidators } from "convex/values";
+import type { IdentifyContext, MutationContext, QueryContext } from "../client/contexts.js";
+import { signedIn, type Identity } from "../client/identity.js";
+import { assertPage, type PageArgs } from "../client/pages.js";
+import type { Tally } from "../client/tally.js";
+import { assertId, asObject, refuse } from "../core/arguments.js";
+import type { CatalogIds } from "../core/catalog.js";
+import { isTallyError, shown, tallyError } from "../core/errors.js";
+import { assertCurrency } from "../core/money.js";
+import { sellingProblems } from "../core/orders.js";
+import { Checkouts, type Bought, type BuyArgs, type Previewed } from "./checkouts.js";
+import { Facts } from "./facts.js";
+import type { PaymentProvider } from "./provider.js";
+import { assertOrigins, returnUrl, type Origins } from "./returnUrls.js";
+
+export interface PaymentsOptions {
+  provider: PaymentProvider;
+  /** The app's own origins: payers are sent back to these and to nowhere else. */
+  allowedOrigins: Origins;
+  /** In which all prices of the catalog are; "usd" unless told. */
+  currency?: string;
+  /** Where `registerRoutes` serves the webhook: "/tally" unless told. */
+  path?: string;
+}
+
+type ArgsWith<Scope extends PropertyValidators, Args> = ObjectType<Scope> & Args;
+type BrowserAction<Scope extends PropertyValidators, Args, Answer> = RegisteredAction<
+  "public",
+  ArgsWith<Scope, Args>,
+  Promise<Answer>
+>;
+
+/** A plan of the customer's, or of an entity of his. */
+export interface HeldArgs {
+  planId: string;
+  entityId?: string;
+}
+
+/**
+ * Actions that are safe to export to browsers: on the account of whoever is signed in, if he may manage its
+ * billing (`canManageBilling`; absent: yes without an entity, no with one). Prices and what they give come from
+ * the catalog on the server.
+ */
+export interface PaymentsApi<Scope extends PropertyValidators> {
+  /** Where to pay; or done at once: `url` is null then. */
+  checkout: BrowserAction<Scope, BuyArgs, Bought>;
+  /** What a checkout would cost, and when; nothing is changed. */
+  preview: BrowserAction<Scope, Omit<BuyArgs, "successUrl">, Previewed>;
+  /** Asks the provider for what was just paid, for somebody who comes back from a checkout before the webhook does. */
+  confirm: BrowserAction<Scope, object, { credited: number }>;
+  /** Ends a plan with the period that is paid. */
+  cancel: BrowserAction<Scope, HeldArgs, { endsAt: number }>;
+  /** Takes a cancellation back. */
+  resume: BrowserAction<Scope, HeldArgs, { resumed: boolean }>;
+  /** The provider's page of invoices and means of payment. */
+  portal: BrowserAction<Scope, { returnUrl?: string }, { url: string }>;
+}
+
+/** A deployment's own address; Convex sets it. */
+declare const process: { env: Record<string, string | undefined> };
+
+const PATH = /^(\/[A-Za-z0-9_-]+)+$/;
+/** Far more than any event is. */
+const MAX_BODY = 1_000_000;
+
+/**
+ * Sells the plans and top-ups of a catalog through a payment provider.
+ *
+ * ```ts
+ * export const payments = new Payments(tally, {
+ *   provider: stripe({ apiKey: "STRIPE_SECRET_KEY", webhookSecrets: "STRIPE_WEBHOOK_SECRET" }),
+ *   allowedOrigins: ["https://app.example.com"],
+ * });
+ * export const { checkout, preview, confirm, cancel, resume, portal } = payments.api();
+ * ```
+ *
+ * Keep it in a module of its own, that no metered function imports.
+ */
+export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> {
+  private readonly provider: PaymentProvider;
+  private readonly origins: Origins;
+  private readonly path: string;
+  private readonly checkouts: Checkouts;
+  private readonly facts: Facts;
+
+  /** Throws `invalid_argument` of prices that cannot be charged in the currency, and of origins that are none. */
+  constructor(
+    private readonly tally: Tally<Ids, Scope>,
+    { provider, allowedOrigins, currency = "usd", path = "/tally" }: PaymentsOptions,
+  ) {
+    assertCurrency(currency);
+    if (typeof allowedOrigins !== "function") assertOrigins(allowedOrigins);
+    if (!PATH.test(path)) refuse("path", 'must be a path such as "/tally"', path);
+    const problems = [...tally.catalog.plans.values()].flatMap((plan) => sellingProblems(plan, currency));
+    if (problems.length > 0)
+      throw tallyError("invalid_argument", `The catalog cannot be sold:\n  - ${problems.join("\n  - ")}`, {
+        problems,
+      });
+    this.provider = provider;
+    this.origins = allowedOrigins;
+    this.path = path;
+    this.facts = new Facts(tally, provider);
+    this.checkouts = new Checkouts(tally, provider, this.facts, currency, () => `${siteUrl()}${path}`);
+  }
+
+  /** Actions for browsers. */
+  api(): PaymentsApi<Scope> {
+    const { scope } = this.tally;
+    const bought = {
+      planId: v.optional(v.string()),
+      productId: v.optional(v.string()),
+      quantities: v.optional(v.record(v.string(), v.number())),
+      entityId: v.optional(v.string()),
+    };
+    const held = { planId: v.string(), entityId: v.optional(v.string()) };
+    const checkout = actionGeneric({
+      args: { ...scope, ...bought, successUrl: v.optional(v.string()) },
+      handler: async (ctx, args) => {
+        const payer = await this.payer(ctx, args);
+        const successUrl = this.returnUrl(args.successUrl, "successUrl");
+        return await this.checkouts.buy(ctx, payer, { ...boughtBy(args), successUrl });
+      },
+    });
+    const preview = actionGeneric({
+      args: { ...scope, ...bought },
+      handler: async (ctx, args) =>
+        await this.checkouts.preview(ctx, await this.payer(ctx, args), boughtBy(args)),
+    });
+    const confirm = actionGeneric({
+      args: scope,
+      handler: async (ctx, args) => await this.facts.confirm(ctx, await this.payer(ctx, args)),
+    });
+    const cancel = actionGeneric({
+      args: { ...scope, ...held },
+      handler: async (ctx, args) =>
+        await this.checkouts.cancel(ctx, await this.payer(ctx, args), heldBy(args)),
+    });
+    const resume = actionGeneric({
+      args: { ...scope, ...held },
+      handler: async (ctx, args) =>
+        await this.checkouts.resume(ctx, await this.payer(ctx, args), heldBy(args)),
+    });
+    const portal = actionGeneric({
+      args: { ...scope, returnUrl: v.optional(v.string()) },
+      handler: async (ctx, args) => {
+        const payer = await this.payer(ctx, args);
+        return await this.checkouts.portal(ctx, payer, this.returnUrl(args.returnUrl, "returnUrl"));
+      },
+    });
+    return { checkout, preview, confirm, cancel, resume, portal };
+  }
+
+  /** Serves the provider's webhook, at `<path>/webhook`, and its pages if it has any, on the app's own HTTP routes. */
+  registerRoutes(http: HttpRouter): void {
+    http.route({
+      path: `${this.path}/webhook`,
+      method: "POST",
+      handler: httpActionGeneric(async (ctx, request) => await this.receive(ctx, request)),
+    });
+    if (this.provider.page === undefined) return;
+    http.route({
+      path: `${this.path}/checkout`,
+      method: "GET",
+      handler: httpActionGeneric(async (ctx, request) => await this.page(ctx, request)),
+    });
+  }
+
+  /** A customer's purchases, the latest first: for trusted code. */
+  async purchases(ctx: QueryContext, args: { customerId: string } & PageArgs) {
+    assertPage(args, ["customerId"], "purchases");
+    assertId(args.customerId, "customerId");
+    return await ctx.runQuery(this.tally.component.purchases.list, args);
+  }
+
+  /** What was paid otherwise than expected and is credited to nobody, the latest first: for an operator. */
+  async quarantined(ctx: QueryContext, args: PageArgs = {}) {
+    assertPage(args, [], "quarantined");
+    return await ctx.runQuery(this.tally.component.purchases.listByStatus, {
+      ...args,
+      status: "quarantined",
+    });
+  }
+
+  /** Throws `unauthenticated` if nobody is signed in, or he may not manage the billing. */
+  private async payer(ctx: IdentifyContext, args: Record<string, unknown>): Promise<Identity> {
+    this.provider.assertEnabled?.();
+    const identity = signedIn(await this.tally.identify(ctx, args as ObjectType<Scope>));
+    const { canManageBilling = identity.entityId === undefined } = identity;
+    if (canManageBilling) return identity;
+    throw tallyError(
+      "unauthenticated",
+      "Whoever is signed in may not manage the billing of this account: ask somebody who may. Nothing was changed.",
+    );
+  }
+
+  private returnUrl(given: unknown, name: string): string {
+    return returnUrl(given, typeof this.origins === "function" ? this.origins() : this.origins, name);
+  }
+
+  /** What does not come from the provider is refused; what cannot be stored now the provider is to send again. */
+  private async receive(ctx: MutationContext, request: Request): Promise<Response> {
+    try {
+      this.provider.assertEnabled?.();
+      const body = await request.text();
+      if (body.length > MAX_BODY) return answer(413, "too large");
+      const isRead = await this.facts.receive(ctx, { body, headers: request.headers });
+      return isRead ? answer(200, "received") : answer(400, "not signed by the provider");
+    } catch (error) {
+      // Nothing of it is told to whoever sent it, and nothing that is not ours to the log.
+      console.error(
+        "A payment event was not applied, and is to come again.",
+        isTallyError(error) ? error.data.message : error instanceof Error ? error.name : "",
+      );
+      return isTallyError(error, "not_supported") ? answer(501, "not enabled") : answer(500, "try again");
+    }
+  }
+
+  private async page(ctx: QueryContext, request: Request): Promise<Response> {
+    try {
+      this.provider.assertEnabled?.();
+    } catch {
+      return answer(404, "not found");
+    }
+    const session = new URL(request.url).searchParams.get("session") ?? "";
+    const order = await this.facts.orderOf(ctx, session);
+    if (order === null) return answer(404, "not found");
+    return this.provider.page?.(session, order, `${this.path}/webhook`) ?? answer(404, "not found");
+  }
+}
+
+function siteUrl(): string {
+  const url = process.env.CONVEX_SITE_URL;
+  if (url !== undefined && url !== "") return url;
+  throw tallyError("not_supported", "CONVEX_SITE_URL is not set: Convex sets it for every deployment.");
+}
+
+const answer = (status: number, text: string): Response =>
+  new Response(text, { status, headers: { "content-type": "text/plain", "cache-control": "no-store" } });
+
+/** What of the arguments is about what is bought; the rest is the scope's. */
+function boughtBy({
+  planId,
+  productId,
+  quantities,
+  entityId,
+}: Omit<BuyArgs, "successUrl">): Omit<BuyArgs, "successUrl"> {
+  return { planId, productId, quantities, entityId };
+}
+
+function heldBy(args: HeldArgs): HeldArgs {
+  const { planId, entityId } = asObject(args, "the call");
+  if (typeof planId !== "string") refuse("planId", "must be a string", planId);
+  if (entityId !== undefined) assertId(entityId, `entityId ${shown(entityId)}`);
+  return { planId, entityId };
+}
