@@ -43,6 +43,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "payments",
+          include: ["test/payments/**/*.test.ts"],
+          ...convexRuntime,
+        },
+      },
+      {
+        test: {
           name: "simulator",
           include: ["test/simulator/**/*.test.ts"],
           ...convexRuntime,

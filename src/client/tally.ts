@@ -99,10 +99,7 @@ export class Tally<
   /** @internal For payments, which ask on the same terms. */
   declare readonly scope: PropertyValidators;
   /** @internal */
-  declare readonly identify: (
-    ctx: IdentifyContext,
-    scope: ObjectType<Scope>,
-  ) => Promise<Identity | null>;
+  declare readonly identify: (ctx: IdentifyContext, scope: ObjectType<Scope>) => Promise<Identity | null>;
 
   constructor(
     /** @internal */

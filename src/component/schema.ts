@@ -122,10 +122,6 @@ export const purchaseKindValidator = v.union(
   v.literal("change"),
   /** A further period of a plan. */
   v.literal("renewal"),
-  /** A top-up that was bought by itself, since little was left. */
-  v.literal("auto_top_up"),
-  /** Overage of closed periods. */
-  v.literal("overage"),
 );
 
 export const purchaseFields = {

@@ -72,17 +72,16 @@ export const recurringTotal = ({ lines }: Order): number =>
 
 /**
  * When a change from one paid plan to another is made: what costs more is paid and had at once; what
- * costs less waits for the end of what is paid already, so that no change back and forth is worth anything.
+ * costs less (or is paid for shorter periods) waits for the end of what is paid already, so that no change
+ * back and forth is worth anything.
  */
 export function whenToChange(from: Order, to: Order): "now" | "period_end" {
-  if (isSame(from.every, to.every)) {
-    return sumOf(to.lines) >= recurringTotal(from) ? "now" : "period_end";
-  }
-  // Of different intervals, by what they cost in the same time.
-  const rate = (order: Order) => (order.every === null ? 0 : recurringTotal(order) / lengthMs(order.every));
-  const isLonger = lengthOf(to.every) > lengthOf(from.every);
-  return isLonger || rate(to) > rate(from) ? "now" : "period_end";
+  if (isSameInterval(from, to)) return sumOf(to.lines) >= recurringTotal(from) ? "now" : "period_end";
+  return lengthOf(to.every) > lengthOf(from.every) ? "now" : "period_end";
 }
+
+/** Whether two plans are paid for equal periods, so that one can take over within a period of the other. */
+export const isSameInterval = (from: Order, to: Order): boolean => isSame(from.every, to.every);
 
 const lengthOf = (every: Every): number => (every === null ? 0 : lengthMs(every));
 
@@ -106,7 +105,7 @@ export interface ProratedLine extends OrderLine {
 export function prorate(from: Order, to: Order, period: PaidPeriod, at: number): ProratedLine[] {
   const [whole, rest] = [exact(period.end - period.start), restOf(period, at)];
   const part = (amount: number) => shareOf(amount, rest, whole, to.currency);
-  const keepsPeriod = isSame(from.every, to.every);
+  const keepsPeriod = isSameInterval(from, to);
   const stays = (line: OrderLine, lines: readonly OrderLine[]) =>
     keepsPeriod &&
     from.planId === to.planId &&

@@ -8,7 +8,15 @@ import type { ComponentApi } from "../component/_generated/component.js";
 import { assertId, refuse } from "../core/arguments.js";
 import { isTallyError, shown, tallyError } from "../core/errors.js";
 import { fromMinor } from "../core/money.js";
-import { orderOf, prorate, proratedTotal, recurringTotal, whenToChange, type Order } from "../core/orders.js";
+import {
+  isSameInterval,
+  orderOf,
+  prorate,
+  proratedTotal,
+  recurringTotal,
+  whenToChange,
+  type Order,
+} from "../core/orders.js";
 import { lastBoundary, nextBoundary } from "../core/periods.js";
 import type { Plan } from "../core/terms.js";
 import { isTopUp } from "../core/topUps.js";
@@ -112,8 +120,7 @@ export class Checkouts {
         when === "now" && !isSamePlan(billed, plan, order, from)
           ? await this.previewOf(standing, billed, plan, order, now)
           : { lines: [], total: 0 };
-      const keeps =
-        from.every?.interval === order.every?.interval && from.every?.count === order.every?.count;
+      const keeps = isSameInterval(from, order);
       const at =
         keeps || when === "period_end" || order.every === null
           ? billed.paidUntil
@@ -185,7 +192,7 @@ export class Checkouts {
     const { account } = this.tally.component.purchases;
     const accountId = await ctx.runQuery(account, { customerId, provider: this.provider.name });
     if (accountId !== null)
-      return await this.provider.portal({ accountId, returnUrl: backTo, pagesUrl: this.pagesUrl() });
+      return await this.provider.portal({ accountId, returnUrl: backTo, pagesUrl: this.pagesUrl });
     throw tallyError(
       "not_supported",
       "Nothing was bought on this account yet: there are no invoices to show.",
@@ -273,7 +280,7 @@ export class Checkouts {
         sold: soldBy(plan, order, this.tally.catalog),
         ...(trialDays !== undefined && { trialDays }),
         successUrl,
-        pagesUrl: this.pagesUrl(),
+        pagesUrl: this.pagesUrl,
       });
       await ctx.runMutation(purchases.keepSession, { purchaseId, ...session });
       return { url: session.url, done: false };
@@ -328,7 +335,7 @@ export class Checkouts {
       return DONE;
     }
     const when = whenToChange(from, order);
-    if (when === "period_end" && from.every?.interval !== order.every?.interval) {
+    if (when === "period_end" && !isSameInterval(from, order)) {
       throw notForSale(
         plan,
         `the customer has paid for a longer period of "${billed.planId}": cancel that, and buy this when it is over`,

@@ -45,7 +45,7 @@ export function demo({ enabled }: DemoOptions): PaymentProvider {
       const sessionId = `${SESSION}${purchaseId}`;
       return Promise.resolve({
         sessionId,
-        url: `${pagesUrl}/checkout?session=${encodeURIComponent(sessionId)}`,
+        url: `${pagesUrl()}/checkout?session=${encodeURIComponent(sessionId)}`,
         expiresAt: Date.now() + DAY_MS,
       });
     },

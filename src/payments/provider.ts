@@ -35,7 +35,7 @@ export interface CheckoutRequest {
   /** Where the payer goes when he has paid, or has not. */
   successUrl: string;
   /** Where this deployment serves the provider's pages, if it has any. */
-  pagesUrl: string;
+  pagesUrl: () => string;
 }
 
 export interface CheckoutSession {
@@ -154,7 +154,7 @@ export interface PaymentProvider {
   /** What has become of a session; null if the provider cannot be asked. */
   retrieveCheckout(sessionId: string): Promise<Fact | null>;
   /** A page where the payer sees his invoices and means of payment. */
-  portal(request: { accountId: string; returnUrl: string; pagesUrl: string }): Promise<{ url: string }>;
+  portal(request: { accountId: string; returnUrl: string; pagesUrl: () => string }): Promise<{ url: string }>;
   /** What a change at once would cost; nothing is changed. */
   previewChange(
     change: Pick<Change, "held" | "to">,

@@ -521,9 +521,10 @@ async function charged<Answer>(answer: Promise<Answer>): Promise<Answer | string
   }
 }
 
-/** Codes and ids, which say nothing of anybody's; no message does. */
+/** Codes of Stripe's and the id of the request, which say nothing of anybody's; no message does. */
 const sayable = (parts: readonly (string | undefined)[]): string[] =>
-  parts.filter((part): part is string => part !== undefined && /^[\w.-]{1,64}$/.test(part));
+  parts.filter((part): part is string => part !== undefined && SAYABLE.test(part));
+const SAYABLE = /^([a-z_]{1,60}|Stripe[A-Za-z]{1,40}|req_[A-Za-z0-9]{1,40})$/;
 
 function translated(error: unknown): TallyError {
   if (!(error instanceof Stripe.errors.StripeError)) return busy("unreachable");

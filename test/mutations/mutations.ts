@@ -835,6 +835,155 @@ const doors = [
   ),
 ];
 
+const selling = [
+  ...of(
+    "src/core/orders.ts",
+    ["test/core/orders.test.ts", "test/payments/subscriptions.test.ts"],
+    [
+      [
+        "selling: what was paid is what was expected",
+        "if (paid.amount !== expected.amount)",
+        "if (paid.amount < 0)",
+      ],
+      ["selling: in the expected currency", "if (paid.currency !== expected.currency)", "if (false)"],
+      ["selling: what costs less waits", '? "now" : "period_end";\n  return', '? "now" : "now";\n  return'],
+      [
+        "selling: the rest of a period is credited at the old price",
+        "0 - part(line.amount)",
+        "0 - line.amount",
+      ],
+      ["selling: all of it goes back with the last of the money", "if (returned >= paid) return amount;", ""],
+    ],
+  ),
+  ...of(
+    "src/core/renewals.ts",
+    ["test/core/renewals.test.ts", "test/payments/sync.test.ts"],
+    [
+      ["selling: an older word counts no more", "given >= known", "true"],
+      ["selling: past due since the first time", "Math.min(now, pastDueAt ?? now)", "now"],
+      [
+        "selling: an anchor that moves takes the boundary with it",
+        "return instant - before <= after - instant ? before : after;",
+        "return after;",
+      ],
+      ["selling: what was spent of a refund is owed", "grant.carry = true;", ""],
+    ],
+  ),
+  ...of(
+    "src/component/purchases.ts",
+    ["test/payments/abuses.test.ts", "test/payments/checkouts.test.ts"],
+    [
+      [
+        "selling: what is paid is credited once",
+        'if (status === "paid" || status === "quarantined") return { outcome: "unchanged" as const, purchaseId };',
+        "",
+      ],
+      ["selling: a payment credits one purchase", "if (other !== null)", "if (other !== null && false)"],
+      [
+        "selling: an open session is used again",
+        "const same = waiting.find(isSame);",
+        "const same = waiting.find(() => false);",
+      ],
+      [
+        "selling: one provider's session is a purchase of its own",
+        "named?.provider === provider && named.sessionId === undefined",
+        "named !== null",
+      ],
+      ["selling: a subscription is one customer's", "return isOthers ?", "return isOthers && false ?"],
+    ],
+  ),
+  ...of(
+    "src/component/credits.ts",
+    ["test/payments/abuses.test.ts"],
+    [
+      [
+        "selling: a refund takes the difference to those before",
+        "exact(wanted).minus(credit.takenBack)",
+        "exact(wanted)",
+      ],
+      [
+        "selling: only the money of the period that goes on stops a plan",
+        "|| held.paidUntil > paidUntil",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/synced.ts",
+    ["test/payments/sync.test.ts", "test/payments/abuses.test.ts"],
+    [
+      [
+        "selling: a plan whose money went back stays stopped",
+        "if (periodEnd <= (held.returnedUntil ?? -Infinity)) continue;",
+        "",
+      ],
+      [
+        "selling: a trial has not paid for a new allowance",
+        'keepsUsage: word.status === "trialing" || ',
+        "keepsUsage: ",
+      ],
+    ],
+  ),
+  ...of(
+    "src/payments/returnUrls.ts",
+    ["test/payments/checkouts.test.ts"],
+    [
+      [
+        "selling: payers go back to an allowed origin",
+        "allowed.includes(url.origin)",
+        "allowed.some((origin) => given.startsWith(origin))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/payments/stripe.ts",
+    ["test/payments/abuses.test.ts", "test/payments/secrets.test.ts"],
+    [
+      [
+        "selling: a webhook is signed",
+        "if (isSigned === true) return eventIn(body);",
+        "return eventIn(body);",
+      ],
+      ["selling: an old signature is a replay", "const TOLERANCE_S = 300;", "const TOLERANCE_S = 0;"],
+      ["selling: errors say nothing in the provider's words", "SAYABLE.test(part)", "true"],
+      ["selling: disputes that are won take nothing", "!FREE.includes(status)", "true"],
+    ],
+  ),
+  ...of(
+    "src/payments/payments.ts",
+    ["test/payments/checkouts.test.ts"],
+    [
+      [
+        "selling: whoever may not manage the billing may not buy",
+        "if (canManageBilling) return identity;",
+        "if (identity) return identity;",
+      ],
+    ],
+  ),
+  ...of(
+    "src/payments/checkouts.ts",
+    [
+      "test/payments/checkouts.test.ts",
+      "test/payments/abuses.test.ts",
+      "test/payments/subscriptions.test.ts",
+    ],
+    [
+      [
+        "selling: what costs nothing is not bought any number of times",
+        "if (order.total === 0) throw",
+        "if (false) throw",
+      ],
+      ["selling: what is archived is not sold", "if (plan.archived) throw", "if (false) throw"],
+      ["selling: one trial of a plan", "hadTrial ||", "false ||"],
+      [
+        "selling: what was to follow is taken back before more is charged",
+        'if (when === "now" && standing.next !== null)',
+        "if (false)",
+      ],
+    ],
+  ),
+];
+
 export const mutations: readonly Mutation[] = [
   ...burnOrder,
   ...drawing,
@@ -847,4 +996,5 @@ export const mutations: readonly Mutation[] = [
   ...planning,
   ...storing,
   ...doors,
+  ...selling,
 ];

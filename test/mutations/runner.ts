@@ -4,7 +4,7 @@ import { mutations, type Mutation } from "./mutations.js";
 import { Workshop, type Verdict } from "./workshop.js";
 
 /** After the suites that should notice, all others: the fastest first. */
-const PROJECTS = ["core", "component", "app"].map((name) => [`--project=${name}`]);
+const PROJECTS = ["core", "component", "app", "payments"].map((name) => [`--project=${name}`]);
 
 type Tried = Mutation & { verdict: Verdict; seconds: number };
 
