@@ -349,8 +349,12 @@ const outcomeValidator = v.object({
     v.literal("closed"),
     /** Something newer is known already: what is true now is to be asked for. */
     v.literal("stale"),
+    /** Another subscription has come in its place: it is to be billed no more. */
+    v.literal("superseded"),
   ),
   purchaseId: v.union(v.string(), v.null()),
+  /** The provider's subscriptions in whose place what was paid has come: they are to be billed no more. */
+  replaced: v.optional(v.array(v.string())),
 });
 type Outcome = Infer<typeof outcomeValidator>;
 
@@ -428,19 +432,21 @@ export async function settlePayment(
     return { outcome: "quarantined", purchaseId };
   }
   const plan = await termsOf(ctx, purchase);
+  const replaced: string[] = [];
   if (word === undefined) {
     const credited = await creditTopUp(ctx, { ...purchase, provision }, plan);
     await ctx.db.patch("purchases", purchaseId, { ...paid, status: "paid", credited, problem: undefined });
   } else {
     const change = purchase.kind === "change" ? { change: purchase.when ?? ("now" as const) } : {};
     const of = { customerId, entityId, quantities, provision, version, plan, word, graceMs };
-    const { applied } = await applySync(ctx, { ...of, ...change, reason: "paid", actor: purchase.provider });
+    const synced = await applySync(ctx, { ...of, ...change, reason: "paid", actor: purchase.provider });
     // Something newer was heard: it is asked for again.
-    if (!applied) return { outcome: "stale", purchaseId };
+    if (!synced.applied) return { outcome: synced.isSuperseded ? "superseded" : "stale", purchaseId };
+    replaced.push(...synced.replaced);
     const paidUntil = word.periodEnd;
     await ctx.db.patch("purchases", purchaseId, { ...paid, status: "paid", paidUntil, problem: undefined });
   }
-  return { outcome: "paid", purchaseId };
+  return { outcome: "paid", purchaseId, replaced };
 }
 
 /** Why a purchase is not credited for a payment; null if it is. */
@@ -534,16 +540,9 @@ export const follow = mutation({
       linked.findLast(({ startsAt, endsAt = Infinity }) => startsAt <= now && now < endsAt) ?? last;
     const { version } = held;
     const plan: Plan = await termsOf(ctx, held);
-    const { applied } = await applySync(ctx, {
-      customerId,
-      entityId,
-      plan,
-      version,
-      word,
-      provision,
-      graceMs,
-    });
-    return { outcome: applied ? "paid" : "stale", purchaseId: null };
+    const of = { customerId, entityId, plan, version, word, provision, graceMs };
+    const { applied, isSuperseded } = await applySync(ctx, of);
+    return { outcome: applied ? "paid" : isSuperseded ? "superseded" : "stale", purchaseId: null };
   },
 });
 

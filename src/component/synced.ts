@@ -56,12 +56,24 @@ export type SyncArgs = Infer<typeof syncArgs>;
 export const sync = mutation({
   args: syncArgs.fields,
   returns: v.object({
-    /** False of a word that is older than another one. */
+    /** False of a word that is older than another one, or of what another one has taken the place of. */
     applied: v.boolean(),
     subscriptionId: v.union(v.string(), v.null()),
   }),
-  handler: async (ctx, args) => await applySync(ctx, args),
+  handler: async (ctx, args) => {
+    const { applied, subscriptionId } = await applySync(ctx, args);
+    return { applied, subscriptionId };
+  },
 });
+
+export interface Synced {
+  applied: boolean;
+  subscriptionId: string | null;
+  /** Others, of whoever bills them, in whose place this one has come: they are to be billed no more. */
+  replaced: string[];
+  /** Another one has come in its place, and is billed: this one gives nothing. */
+  isSuperseded?: true;
+}
 
 /** What is told of one subscription, against what is known of it. */
 interface Known {
@@ -72,10 +84,7 @@ interface Known {
   next: Subscription | undefined;
 }
 
-export async function applySync(
-  ctx: MutationCtx,
-  args: SyncArgs,
-): Promise<{ applied: boolean; subscriptionId: string | null }> {
+export async function applySync(ctx: MutationCtx, args: SyncArgs): Promise<Synced> {
   const { customerId, entityId, plan, word } = args;
   const now = Date.now();
   if (isTopUp(plan)) {
@@ -89,21 +98,47 @@ export async function applySync(
   refuseForeign(args, known.linked);
   const newest = Math.max(...known.linked.map(({ revision = 0 }) => revision));
   if (known.linked.length > 0 && !isCurrentWord(newest, word.revision)) {
-    return { applied: false, subscriptionId: known.current?.subscriptionId ?? null };
+    return { applied: false, subscriptionId: known.current?.subscriptionId ?? null, replaced: [] };
   }
+  const others = await billedBeside(ctx, args, now);
+  if (!isOver(word, now) && isEnded(known) && others.length > 0)
+    return { applied: false, subscriptionId: null, replaced: [], isSuperseded: true };
   const customer = await openCustomer(ctx, args);
   const noted = { ids: new IdSource(customer.lastNumber), changes: [] as BalanceChange[], now };
-  const isOver = word.status === "canceled" || (word.cancelAt ?? Infinity) <= now;
-  const subscriptionId = isOver ? await end(ctx, args, known, noted) : await goOn(ctx, args, known, noted);
+  const isEnd = isOver(word, now);
+  const subscriptionId = isEnd ? await end(ctx, args, known, noted) : await goOn(ctx, args, known, noted);
   const isChange = noted.ids.last > customer.lastNumber;
   if (isChange) await ctx.db.patch("customers", customer._id, { lastNumber: noted.ids.last });
   if (isChange || noted.changes.length > 0) {
     const properties = { change: "sync", status: word.status, externalId: word.externalId };
     await recordPlan(ctx, { ...args, customerId, entityId, planId: plan.id, properties }, noted.changes);
   }
-  const begun = isOver ? successorOf(args)?.plan : plan;
+  const begun = isEnd ? successorOf(args)?.plan : plan;
   if (isChange && begun !== undefined && entityId === undefined) await countHeld(ctx, customerId, begun, now);
-  return { applied: true, subscriptionId };
+  return { applied: true, subscriptionId, replaced: isEnd ? [] : others };
+}
+
+const isOver = ({ status, cancelAt = Infinity }: Word, now: number): boolean =>
+  status === "canceled" || cancelAt <= now;
+
+/** It was had once, and nothing of it is had or to come. */
+const isEnded = ({ linked, current, next }: Known): boolean =>
+  linked.length > 0 && current === undefined && next === undefined;
+
+/** Other subscriptions that somebody bills for a plan of the group, which the customer has now. */
+async function billedBeside(
+  ctx: QueryCtx,
+  { customerId, entityId, plan, word }: SyncArgs,
+  now: number,
+): Promise<string[]> {
+  if (plan.addOn) return [];
+  const open = await openSubscriptions(ctx, customerId, now);
+  return open.flatMap((each) => {
+    const isRival = !each.addOn && each.group === plan.group && each.entityId === entityId;
+    return isRival && each.externalId !== undefined && each.externalId !== word.externalId
+      ? [each.externalId]
+      : [];
+  });
 }
 
 async function knownOf(ctx: QueryCtx, externalId: string, now: number): Promise<Known> {

@@ -68,6 +68,7 @@ export function demo({ enabled }: DemoOptions): PaymentProvider {
     },
     setCanceled: (held, isCanceled) =>
       Promise.resolve({ ...goingOn(held), ...(isCanceled && { cancelAt: held.periodEnd }) }),
+    end: () => Promise.resolve(),
     charge: ({ idempotencyKey }) =>
       Promise.resolve({ result: "paid", paymentId: `demo_payment_${idempotencyKey}` }),
     async read({ body, now, orderOf }) {

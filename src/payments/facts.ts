@@ -5,7 +5,7 @@ import type { Subscriptions } from "../client/subscriptions.js";
 import { defaultPlans } from "../client/versions.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
-import { tallyError } from "../core/errors.js";
+import { isTallyError, shown, tallyError } from "../core/errors.js";
 import { orderOf } from "../core/orders.js";
 import type { Delivery, Fact, Ordered, PaymentProvider, ProviderSubscription } from "./provider.js";
 import { soldBy } from "./sold.js";
@@ -15,7 +15,7 @@ import { trialDaysOf } from "./trials.js";
 /** A provider that changes its mind while it is asked is asked again, so often. */
 const ATTEMPTS = 3;
 
-type Applied = "unknown" | "unchanged" | "paid" | "quarantined" | "closed" | "stale";
+type Applied = "unknown" | "unchanged" | "paid" | "quarantined" | "closed" | "stale" | "superseded";
 
 /** What of Tally payments need. */
 export interface Shop {
@@ -65,7 +65,7 @@ export class Facts {
       case "checkout": {
         const { sessionId, purchaseId, result, payment, subscription } = fact;
         if (result === "open") return "unchanged";
-        const { outcome } = await ctx.runMutation(purchases.conclude, {
+        const { outcome, replaced = [] } = await ctx.runMutation(purchases.conclude, {
           ...(await this.terms()),
           provider,
           sessionId,
@@ -74,6 +74,8 @@ export class Facts {
           payment,
           ...(subscription && { word: wordOf(subscription, asOf) }),
         });
+        // Two plans that were bought side by side are one plan: nobody pays for both.
+        for (const externalId of replaced) await this.end(externalId);
         return outcome;
       }
       case "subscription":
@@ -107,7 +109,18 @@ export class Facts {
       purchaseId,
       word: wordOf(subscription, asOf),
     });
+    if (outcome === "superseded") await this.end(subscription.externalId);
     return outcome;
+  }
+
+  /** Should the provider not answer, its next word of the subscription is the next try. */
+  private async end(externalId: string): Promise<void> {
+    try {
+      await this.provider.end(externalId);
+    } catch (error) {
+      const why = isTallyError(error) ? error.data.message : "";
+      console.error(`The subscription ${shown(externalId)} was replaced, and could not be ended.`, why);
+    }
   }
 
   /** What is being bought in a session, as the server has recorded it. */

@@ -164,6 +164,8 @@ export interface PaymentProvider {
   change(change: Change, now: number): Promise<{ subscription: ProviderSubscription; payment: Payment }>;
   /** Ends a subscription with its period, or lets it go on. */
   setCanceled(held: HeldSubscription, isCanceled: boolean): Promise<ProviderSubscription>;
+  /** Ends a subscription at once, in whose place another one has come; what is paid of it and not used is credited. */
+  end(externalId: string): Promise<void>;
   /** Takes money without the payer being there, from what he has paid with before. */
   charge(charge: Charge): Promise<ChargeResult>;
   /**

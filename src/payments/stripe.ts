@@ -178,6 +178,12 @@ export function stripe({ apiKey, webhookSecrets, api }: StripeOptions): PaymentP
       return subscription;
     },
 
+    async end(externalId) {
+      const api = client();
+      const { status } = await asked(api.subscriptions.retrieve(externalId));
+      if (status !== "canceled") await asked(api.subscriptions.cancel(externalId, { prorate: true }));
+    },
+
     async charge({ accountId, amount, currency, description, idempotencyKey, purchaseId }) {
       const api = client();
       const customer = await asked(api.customers.retrieve(accountId));

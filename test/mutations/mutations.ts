@@ -871,7 +871,7 @@ const selling = [
   ),
   ...of(
     "src/component/purchases.ts",
-    ["test/payments/abuses.test.ts", "test/payments/checkouts.test.ts"],
+    ["test/payments/abuses.test.ts", "test/payments/checkouts.test.ts", "test/payments/demo.test.ts"],
     [
       [
         "selling: what is paid is credited once",
@@ -910,12 +910,17 @@ const selling = [
   ),
   ...of(
     "src/component/synced.ts",
-    ["test/payments/sync.test.ts", "test/payments/abuses.test.ts"],
+    ["test/payments/sync.test.ts", "test/payments/abuses.test.ts", "test/payments/subscriptions.test.ts"],
     [
       [
         "selling: a plan whose money went back stays stopped",
         "if (periodEnd <= (held.returnedUntil ?? -Infinity)) continue;",
         "",
+      ],
+      [
+        "selling: what another plan has taken the place of does not come back",
+        "isEnded(known) && others.length > 0",
+        "false",
       ],
       [
         "selling: a trial has not paid for a new allowance",

@@ -138,6 +138,7 @@ describe("13: a webhook that is forged or replayed", () => {
       expect(await deliver(shop.t, "checkout.session.completed", session)).toBe(200);
     }
     expect(await left(shop.t, "api_calls")).toMatchObject({ granted: 1_000 });
+    expect(await purchases(shop.t)).toMatchObject([{ status: "paid", paidAt: START }]);
   });
 
   test("delivered five times at once credits once", async () => {

@@ -296,6 +296,7 @@ export async function stripeServer(): Promise<StripeServer> {
     ],
     ["GET", /^subscriptions\/(\w+)$/, (_, id) => get(id)],
     ["POST", /^subscriptions\/(\w+)$/, (form, id) => update(get(id), form)],
+    ["DELETE", /^subscriptions\/(\w+)$/, (_, id) => Object.assign(get(id), { status: "canceled" })],
     [
       "POST",
       /^invoices\/create_preview$/,

@@ -189,6 +189,52 @@ describe("a change that costs less", () => {
   });
 });
 
+test("what was to follow is taken back before more is charged: the difference is to what is paid", async () => {
+  const { t } = await subscribed({ planId: "team", quantities: { seats: 8 } });
+  vi.setSystemTime(MIDDLE);
+  await browser(t).checkout({ planId: "pro", successUrl: SUCCESS_URL });
+  expect(await plansOf(t)).toEqual(["team active", "pro scheduled"]);
+  await browser(t).checkout({ ...toTeam, quantities: { seats: 10 } });
+  expect(await plansOf(t)).toEqual(["team active"]);
+  const paid = (await purchases(t)).filter(({ kind }) => kind === "change").map(({ paid }) => paid);
+  expect(paid).toEqual([0, 0, 1_000]);
+});
+
+describe("two plans of a group that are bought side by side", () => {
+  async function both() {
+    const shop = await stripeShop();
+    await browser(shop.t).checkout({ planId: "pro", successUrl: SUCCESS_URL });
+    const first = lastSession(shop.server);
+    await browser(shop.t).checkout(toTeam);
+    const second = lastSession(shop.server);
+    for (const { id } of [first, second]) {
+      later(1_000);
+      await deliver(shop.t, "checkout.session.completed", shop.server.pay(id));
+    }
+    return { ...shop, first: String(first.subscription), second: String(second.subscription) };
+  }
+
+  test("are one: the later, and the earlier is billed no more", async () => {
+    const { t, server, first, second } = await both();
+    expect(await plansOf(t)).toEqual(["team active"]);
+    expect(server.objects.get(first)).toMatchObject({ status: "canceled" });
+    expect(server.objects.get(second)).toMatchObject({ status: "active" });
+    await deliver(t, "customer.subscription.deleted", { id: first });
+    expect(await plansOf(t)).toEqual(["team active"]);
+  });
+
+  test("stay one, though the earlier could not be ended at once: it is when it is heard of again", async () => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    const { t, server, first } = await both();
+    server.set(first, { status: "active" });
+    later(1_000);
+    await deliver(t, "customer.subscription.updated", { id: first });
+    expect(await plansOf(t)).toEqual(["team active"]);
+    expect(server.objects.get(first)).toMatchObject({ status: "canceled" });
+    log.mockRestore();
+  });
+});
+
 describe("a renewal", () => {
   test("pays for the next period, and resets no more than the period's end does", async () => {
     const { t, server, subscription } = await subscribed();

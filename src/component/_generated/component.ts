@@ -1600,8 +1600,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             | "paid"
             | "quarantined"
             | "closed"
-            | "stale";
+            | "stale"
+            | "superseded";
           purchaseId: string | null;
+          replaced?: Array<string>;
         },
         Name
       >;
@@ -1724,8 +1726,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             | "paid"
             | "quarantined"
             | "closed"
-            | "stale";
+            | "stale"
+            | "superseded";
           purchaseId: string | null;
+          replaced?: Array<string>;
         },
         Name
       >;
@@ -1848,8 +1852,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             | "paid"
             | "quarantined"
             | "closed"
-            | "stale";
+            | "stale"
+            | "superseded";
           purchaseId: string | null;
+          replaced?: Array<string>;
         },
         Name
       >;
@@ -1871,13 +1877,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           entityId?: string;
           expiresAt?: number;
           externalId?: string;
-          kind:
-            | "plan"
-            | "top_up"
-            | "change"
-            | "renewal"
-            | "auto_top_up"
-            | "overage";
+          kind: "plan" | "top_up" | "change" | "renewal";
           paid?: number;
           paidAt?: number;
           paidCurrency?: string;
@@ -1945,13 +1945,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             entityId?: string;
             expiresAt?: number;
             externalId?: string;
-            kind:
-              | "plan"
-              | "top_up"
-              | "change"
-              | "renewal"
-              | "auto_top_up"
-              | "overage";
+            kind: "plan" | "top_up" | "change" | "renewal";
             paid?: number;
             paidAt?: number;
             paidCurrency?: string;
@@ -1998,13 +1992,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             entityId?: string;
             expiresAt?: number;
             externalId?: string;
-            kind:
-              | "plan"
-              | "top_up"
-              | "change"
-              | "renewal"
-              | "auto_top_up"
-              | "overage";
+            kind: "plan" | "top_up" | "change" | "renewal";
             paid?: number;
             paidAt?: number;
             paidCurrency?: string;
@@ -2036,13 +2024,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           customerId: string;
           entityId?: string;
           externalId?: string;
-          kind:
-            | "plan"
-            | "top_up"
-            | "change"
-            | "renewal"
-            | "auto_top_up"
-            | "overage";
+          kind: "plan" | "top_up" | "change" | "renewal";
           plan: {
             addOn: boolean;
             archived: boolean;
