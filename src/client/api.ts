@@ -1,29 +1,66 @@
 /** The queries that are safe to export to browsers: identity from `identify`, and nothing is changed. */
 import { queryGeneric, type RegisteredQuery } from "convex/server";
 import { v, type ObjectType, type PropertyValidators } from "convex/values";
+import { pick } from "convex-helpers";
 import { assertId } from "../core/arguments.js";
-import type { Catalog } from "../core/catalog.js";
-import type { Plan } from "../core/terms.js";
 import type { Summary } from "../core/answers.js";
+import type { Balance } from "../core/balances.js";
+import type { Catalog, CatalogIds, Feature } from "../core/catalog.js";
+import type { CheckAnswer } from "../core/checkAnswers.js";
+import type { Pool } from "../core/order.js";
+import type { Plan } from "../core/terms.js";
 import type { ComponentApi } from "../component/_generated/component.js";
-import type { CheckAnswer } from "./answers.js";
 import type { IdentifyContext, QueryContext } from "./contexts.js";
 import type { Identity } from "./identity.js";
 import type { QueryVerbs } from "./verbs.js";
 
-/** Who is signed in, for a page that shows him. */
-export interface CustomerView {
+/** Who is signed in, for a page that shows him, and what the rules need to decide on that page. */
+export interface CustomerView<Ids extends CatalogIds = CatalogIds> {
   customerId: string;
   entityId?: string;
   name?: string;
   email?: string;
+  /** Whether he may buy and cancel. */
+  canManageBilling: boolean;
   /** The plans that he has, or starts with if he has never used anything. */
-  planIds: string[];
+  planIds: Ids["plan"][];
+  /** The same at length, with those that are to begin. */
+  subscriptions: SubscriptionView<Ids>[];
+  /** The features of the catalog, with what can pay for each. */
+  features: FeatureView<Ids>[];
 }
+
+/** A plan that the customer has, or is to have. */
+export interface SubscriptionView<Ids extends CatalogIds = CatalogIds> {
+  planId: Ids["plan"];
+  /** The plan's. */
+  name: string;
+  /** The part of the customer that has it for itself. */
+  entityId?: string;
+  status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
+  group: string;
+  addOn: boolean;
+  startsAt: number;
+  /** From here on it is over: decided already, if in the future. */
+  endsAt?: number;
+  trialEndsAt?: number;
+  pastDueAt?: number;
+  suspendsAt?: number;
+  quantities?: Record<string, number>;
+}
+
+export type FeatureView<Ids extends CatalogIds = CatalogIds> = Omit<Feature, "id" | "type"> & {
+  /** What can pay for it: itself, then credit systems at its cost. */
+  pools: Pool[];
+} & ({ id: Ids["metered"]; type: "metered" | "credit_system" } | { id: Ids["feature"]; type: "boolean" });
 
 export interface BalanceView extends Summary {
   featureId: string;
   entityId?: string;
+  /** What decides: the row as of now, by which the browser decides as the server does. */
+  state: Balance;
+  /** Where a spend limit spans the customer's entities, what the caller's may know of the others: their sum. */
+  others?: Balance;
 }
 
 /** An event as its customer may see it: without keys, actors, reasons and properties. */
@@ -39,15 +76,19 @@ export interface EventView {
 }
 
 /** A plan as a pricing table shows it, and whether the customer has it. */
-export type PlanView = Pick<Plan, "id" | "name" | "description" | "group" | "addOn" | "price" | "items"> & {
+export interface PlanView<Ids extends CatalogIds = CatalogIds> extends Pick<
+  Plan,
+  "name" | "description" | "group" | "addOn" | "price" | "items"
+> {
+  id: Ids["plan"];
   current: boolean;
-};
+}
 
 type ArgsWith<Scope extends PropertyValidators, Args> = ObjectType<Scope> & Args;
 
 /** Each answers for whoever is signed in, null (and the plans that are for sale) if nobody is. */
-export interface BrowserApi<Scope extends PropertyValidators> {
-  customer: RegisteredQuery<"public", ArgsWith<Scope, object>, Promise<CustomerView | null>>;
+export interface BrowserApi<Scope extends PropertyValidators, Ids extends CatalogIds = CatalogIds> {
+  customer: RegisteredQuery<"public", ArgsWith<Scope, object>, Promise<CustomerView<Ids> | null>>;
   check: RegisteredQuery<
     "public",
     ArgsWith<Scope, { featureId: string; requiredBalance?: number }>,
@@ -59,7 +100,7 @@ export interface BrowserApi<Scope extends PropertyValidators> {
     ArgsWith<Scope, { featureId?: string; cursor?: string | null; limit?: number }>,
     Promise<{ page: EventView[]; cursor: string | null } | null>
   >;
-  plans: RegisteredQuery<"public", ArgsWith<Scope, object>, Promise<PlanView[]>>;
+  plans: RegisteredQuery<"public", ArgsWith<Scope, object>, Promise<PlanView<Ids>[]>>;
 }
 
 interface Doors {
@@ -70,115 +111,97 @@ interface Doors {
   verbs: (ctx: QueryContext, identity: Identity) => QueryVerbs;
 }
 
-export function browserApi<Scope extends PropertyValidators>(doors: Doors): BrowserApi<Scope> {
-  const { component, catalog, scope, identify, verbs } = doors;
-  const customer = queryGeneric({
-    args: scope,
-    handler: async (ctx, args): Promise<CustomerView | null> => {
-      const identity = await identify(ctx, args);
-      if (identity === null) return null;
-      const { customerId, entityId, name, email } = identity;
-      const planIds = await currentPlans(ctx, component, catalog, identity);
+export function browserApi({ component, catalog, scope, identify, verbs }: Doors) {
+  const defaults = catalog.defaultPlans();
+
+  /** A query about whoever is signed in. */
+  const query = <Args extends PropertyValidators, Answer>(
+    own: Args,
+    answer: (ctx: QueryContext, identity: Identity, args: ObjectType<Args>) => Promise<Answer>,
+    signedOut: () => Answer | null = () => null,
+  ) =>
+    queryGeneric({
+      args: { ...scope, ...own },
+      handler: async (ctx, args) => {
+        const identity = await identify(ctx, pick(args, Object.keys(scope)));
+        return identity === null ? signedOut() : await answer(ctx, identity, args as ObjectType<Args>);
+      },
+    });
+
+  const subscriptionsOf = async (ctx: QueryContext, { customerId, entityId }: Identity) =>
+    await ctx.runQuery(component.subscriptions.held, { customerId, entityId, defaults });
+
+  return {
+    customer: query({}, async (ctx, identity): Promise<CustomerView> => {
+      const { customerId, entityId, name, email, canManageBilling = entityId === undefined } = identity;
+      const held = await subscriptionsOf(ctx, identity);
       return {
         customerId,
-        ...(entityId !== undefined && { entityId }),
-        ...(name !== undefined && { name }),
-        ...(email !== undefined && { email }),
-        planIds,
+        entityId,
+        name,
+        email,
+        canManageBilling,
+        planIds: current(held),
+        subscriptions: held.map((each) => ({
+          ...each,
+          name: catalog.plans.get(each.planId)?.name ?? each.planId,
+        })),
+        features: [...catalog.features.values()].map((feature) => ({
+          ...feature,
+          pools: catalog.pools(feature.id),
+        })),
       };
-    },
-  });
-  const check = queryGeneric({
-    args: { ...scope, featureId: v.string(), requiredBalance: v.optional(v.number()) },
-    handler: async (ctx, { featureId, requiredBalance, ...args }): Promise<CheckAnswer | null> => {
-      const identity = await identify(ctx, args);
-      return identity === null
-        ? null
-        : await verbs(ctx, identity).check({
-            featureId: String(featureId),
-            requiredBalance: requiredBalance,
-          });
-    },
-  });
-  const balances = queryGeneric({
-    args: scope,
-    handler: async (ctx, args): Promise<BalanceView[] | null> => {
-      const identity = await identify(ctx, args);
-      return identity === null ? null : await balancesOf(ctx, component, catalog, identity);
-    },
-  });
-  const events = queryGeneric({
-    args: {
-      ...scope,
-      featureId: v.optional(v.string()),
-      cursor: v.optional(v.union(v.string(), v.null())),
-      limit: v.optional(v.number()),
-    },
-    handler: async (ctx, { featureId, cursor, limit, ...args }) => {
-      const identity = await identify(ctx, args);
-      if (identity === null) return null;
-      if (featureId !== undefined) assertId(featureId, "featureId");
-      const found = await ctx.runQuery(component.events.list, {
-        customerId: identity.customerId,
-        featureId,
-        cursor: cursor,
-        limit: limit,
-      });
-      // One part of a customer does not see what the others do: its page may be shorter for that.
-      const own = found.page.filter(
-        ({ entityId }) => identity.entityId === undefined || entityId === identity.entityId,
-      );
-      return { page: own.map(eventView), cursor: found.cursor };
-    },
-  });
-  const plans = queryGeneric({
-    args: scope,
-    handler: async (ctx, args): Promise<PlanView[]> => {
-      const identity = await identify(ctx, args);
-      const current = identity === null ? [] : await currentPlans(ctx, component, catalog, identity);
-      return [...catalog.plans.values()]
-        .filter((plan) => !plan.archived)
-        .map((plan) => planView(plan, current));
-    },
-  });
-  return { customer, check, balances, events, plans };
+    }),
+    check: query(
+      { featureId: v.string(), requiredBalance: v.optional(v.number()) },
+      async (ctx, identity, { featureId, requiredBalance }): Promise<CheckAnswer> =>
+        await verbs(ctx, identity).check({ featureId, requiredBalance }),
+    ),
+    balances: query(
+      {},
+      async (ctx, { customerId, entityId }): Promise<BalanceView[]> =>
+        await ctx.runQuery(component.balances.own, {
+          customerId,
+          entityId,
+          pools: [...catalog.features.keys()].flatMap((id) => catalog.pools(id).slice(0, 1)),
+          defaults,
+        }),
+    ),
+    events: query(
+      {
+        featureId: v.optional(v.string()),
+        cursor: v.optional(v.union(v.string(), v.null())),
+        limit: v.optional(v.number()),
+      },
+      async (ctx, { customerId, entityId }, { featureId, cursor, limit }) => {
+        if (featureId !== undefined) assertId(featureId, "featureId");
+        return await ctx.runQuery(component.events.own, { customerId, entityId, featureId, cursor, limit });
+      },
+    ),
+    plans: query(
+      {},
+      async (ctx, identity) => plansWith(current(await subscriptionsOf(ctx, identity))),
+      () => plansWith([]),
+    ),
+  };
+
+  function plansWith(planIds: string[]): PlanView[] {
+    return [...catalog.plans.values()]
+      .filter(({ archived }) => !archived)
+      .map(({ id, name, description, group, addOn, price, items }) => ({
+        id,
+        name,
+        description,
+        group,
+        addOn,
+        price,
+        items,
+        current: planIds.includes(id),
+      }));
+  }
 }
 
-async function currentPlans(
-  ctx: QueryContext,
-  component: ComponentApi,
-  catalog: Catalog,
-  { customerId, entityId }: Identity,
-): Promise<string[]> {
-  if ((await ctx.runQuery(component.customers.get, { customerId })) === null)
-    return catalog.defaultPlans().map(({ id }) => id);
-  const active = await ctx.runQuery(component.subscriptions.held, { customerId, entityId });
-  const current = active.filter(({ status }) => status !== "scheduled");
-  return [...new Set(current.map(({ planId }) => planId))];
-}
-
-async function balancesOf(
-  ctx: QueryContext,
-  component: ComponentApi,
-  catalog: Catalog,
-  { customerId, entityId }: Identity,
-): Promise<BalanceView[]> {
-  return await ctx.runQuery(component.balances.own, {
-    customerId,
-    entityId,
-    featureIds: [...catalog.features.keys()],
-    defaults: catalog.defaultPlans(),
-  });
-}
-
-function eventView(event: EventView & Record<string, unknown>): EventView {
-  const { eventId, createdAt, kind, featureId, planId, value, uncovered, remaining } = event;
-  return { eventId, createdAt, kind, featureId, planId, value, uncovered, remaining };
-}
-
-function planView(
-  { id, name, description, group, addOn, price, items }: Plan,
-  current: readonly string[],
-): PlanView {
-  return { id, name, description, group, addOn, price, items, current: current.includes(id) };
+function current(subscriptions: Pick<SubscriptionView, "planId" | "status">[]): string[] {
+  const begun = subscriptions.filter(({ status }) => status !== "scheduled");
+  return [...new Set(begun.map(({ planId }) => planId))];
 }

@@ -18,8 +18,16 @@ export {
 export { isTallyError, type ErrorData, type ErrorKind, type TallyError } from "../core/errors.js";
 export type { OnInsufficient, Refusal } from "../core/draws.js";
 export type { Interval } from "../core/periods.js";
-export type { BalanceView, BrowserApi, CustomerView, EventView, PlanView } from "./api.js";
-export type { CheckAnswer, CheckData } from "./answers.js";
+export type {
+  BalanceView,
+  BrowserApi,
+  CustomerView,
+  EventView,
+  FeatureView,
+  PlanView,
+  SubscriptionView,
+} from "./api.js";
+export type { CheckAnswer, CheckData } from "../core/checkAnswers.js";
 export type { CallbackContext, Callbacks, LimitReached, ThresholdReached, UsageAlert } from "./callbacks.js";
 export type { Audit, Repaired, RepairArgs } from "./audits.js";
 export type { Identity } from "./identity.js";

@@ -13,7 +13,7 @@ import {
 } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { assert, tallyError } from "../core/errors.js";
-import { checkAnswer, type CheckAnswer } from "./answers.js";
+import { checkAnswer, type CheckAnswer } from "../core/checkAnswers.js";
 import type { Watcher } from "./callbacks.js";
 import type { MutationContext, QueryContext } from "./contexts.js";
 import { signedIn, type Identity } from "./identity.js";

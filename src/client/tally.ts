@@ -4,7 +4,7 @@ import type { ComponentApi } from "../component/_generated/component.js";
 import { asObject, assertId, assertKeys } from "../core/arguments.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { browserApi, type BrowserApi } from "./api.js";
-import type { CheckAnswer } from "./answers.js";
+import type { CheckAnswer } from "../core/checkAnswers.js";
 import {
   auditCustomer,
   auditCustomers,
@@ -201,14 +201,17 @@ export class Tally<
   }
 
   /** Queries that are safe to export to browsers. */
-  api(): BrowserApi<Scope> {
-    return browserApi<Scope>({
-      component: this.component,
-      catalog: this.catalog,
-      scope: this.scope,
+  api(): BrowserApi<Scope, Ids> {
+    const { component, catalog, scope } = this;
+    const api = browserApi({
+      component,
+      catalog,
+      scope,
       identify: (ctx, args) => this.identify(ctx, args as ObjectType<Scope>),
       verbs: (ctx, identity) => queryVerbs(ctx, this.account(identity)),
     });
+    // Which arguments the scope adds and which ids the catalog has is known to the types alone.
+    return api as unknown as BrowserApi<Scope, Ids>;
   }
 
   private verbs(ctx: QueryContext | MutationContext, owner: Owner): QueryVerbs<Ids> | MutationVerbs<Ids> {

@@ -4,7 +4,7 @@ import type { Decision } from "../core/answers.js";
 import type { Catalog, CatalogIds } from "../core/catalog.js";
 import { assert, tallyError, usageExceeded } from "../core/errors.js";
 import type { ComponentApi } from "../component/_generated/component.js";
-import { checkAnswer, unauthenticatedAnswer, type CheckAnswer } from "./answers.js";
+import { checkAnswer, unauthenticatedAnswer, type CheckAnswer } from "../core/checkAnswers.js";
 import type { Watcher } from "./callbacks.js";
 import type { MutationContext, QueryContext } from "./contexts.js";
 import { signedIn, type Identity } from "./identity.js";

@@ -22,19 +22,60 @@ function listedEvent(stored: Doc<"events">): ListedEvent {
   };
 }
 
+const listArgs = v.object({ customerId: v.string(), featureId: v.optional(v.string()), ...pageArgs });
+
 /** What happened to a customer's balances (or to one feature of his), the latest first. */
 export const list = query({
-  args: { customerId: v.string(), featureId: v.optional(v.string()), ...pageArgs },
+  args: listArgs.fields,
   returns: v.object({ page: v.array(listedEventValidator), cursor: v.union(v.string(), v.null()) }),
-  handler: async (ctx, { customerId, featureId, ...page }) => {
-    const from =
-      featureId === undefined
-        ? ({ table: "events", index: "by_customer", prefix: [customerId], order: "desc" } as const)
-        : ({ table: "events", index: "by_feature", prefix: [customerId, featureId], order: "desc" } as const);
-    const { page: events, cursor } = await pageOf(ctx, { ...from, prefix: [...from.prefix] }, page);
-    return { page: events.map(listedEvent), cursor };
+  handler: listPage,
+});
+
+async function listPage(ctx: QueryCtx, { customerId, featureId, ...page }: Infer<typeof listArgs>) {
+  const from =
+    featureId === undefined
+      ? ({ table: "events", index: "by_customer", prefix: [customerId], order: "desc" } as const)
+      : ({ table: "events", index: "by_feature", prefix: [customerId, featureId], order: "desc" } as const);
+  const { page: events, cursor } = await pageOf(ctx, { ...from, prefix: [...from.prefix] }, page);
+  return { page: events.map(listedEvent), cursor };
+}
+
+const { eventId, createdAt, kind, featureId, planId, value, uncovered, remaining } =
+  listedEventValidator.fields;
+const ownEventValidator = v.object({
+  eventId,
+  createdAt,
+  kind,
+  featureId,
+  planId,
+  value,
+  uncovered,
+  remaining,
+});
+
+/**
+ * As `list`, as the customer himself may see them: without keys, actors, reasons and properties. One
+ * entity of his does not see what the others do: its page may be shorter for that.
+ */
+export const own = query({
+  args: {
+    customerId: v.string(),
+    entityId: v.optional(v.string()),
+    featureId: v.optional(v.string()),
+    ...pageArgs,
+  },
+  returns: v.object({ page: v.array(ownEventValidator), cursor: v.union(v.string(), v.null()) }),
+  handler: async (ctx, { entityId, ...args }) => {
+    const { page, cursor } = await listPage(ctx, args);
+    const own = page.filter((event) => entityId === undefined || event.entityId === entityId);
+    return { page: own.map(ownEvent), cursor };
   },
 });
+
+function ownEvent(event: ListedEvent): Infer<typeof ownEventValidator> {
+  const { eventId, createdAt, kind, featureId, planId, value, uncovered, remaining } = event;
+  return { eventId, createdAt, kind, featureId, planId, value, uncovered, remaining };
+}
 
 /** The event that was recorded under an idempotency key of the customer's. */
 export async function findEvent(

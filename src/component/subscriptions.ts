@@ -8,7 +8,7 @@ import { isTopUp } from "../core/topUps.js";
 import type { Doc } from "./_generated/dataModel.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
 import { pageArgs, pageOf } from "./cursors.js";
-import { getCustomer, openCustomer, provisionValidator } from "./customers.js";
+import { findCustomer, getCustomer, openCustomer, provisionValidator } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { IdSource } from "./ids.js";
 import { countHeld, resume as resumeSubscription, transition, type Incoming } from "./planChanges.js";
@@ -57,15 +57,33 @@ export const list = query({
   },
 });
 
-/** The plans that a customer (and one entity of his) holds now, or is to hold. */
+const { customerId: _customer, subscriptionId: _id, anchor: _anchor, ...heldFields } =
+  subscriptionValidator.fields;
+const heldValidator = v.object(heldFields);
+
+/**
+ * The plans that a customer (and one entity of his) holds now, or is to hold. One who has not begun is
+ * shown with the default plans.
+ */
 export const held = query({
-  args: { customerId: v.string(), entityId: v.optional(v.string()) },
-  returns: v.array(subscriptionValidator),
-  handler: async (ctx, { customerId, entityId }) => {
+  args: { customerId: v.string(), entityId: v.optional(v.string()), defaults: v.array(planValidator) },
+  returns: v.array(heldValidator),
+  handler: async (ctx, { customerId, entityId, defaults }): Promise<Infer<typeof heldValidator>[]> => {
     const now = Date.now();
+    if ((await findCustomer(ctx, customerId)) === null)
+      return defaults.map(({ id: planId, group, addOn }) => ({
+        planId,
+        group,
+        addOn,
+        startsAt: now,
+        status: "active",
+      }));
     const open = await openSubscriptions(ctx, customerId, now);
     const own = open.filter((each) => each.entityId === undefined || each.entityId === entityId);
-    return own.map((each) => shownSubscription(each, now));
+    return own.map((each) => {
+      const { customerId: _, subscriptionId: _id, anchor: _anchor, ...fields } = shownSubscription(each, now);
+      return fields;
+    });
   },
 });
 

@@ -3,7 +3,7 @@ import { v, type Infer } from "convex/values";
 import { crossingValidator, watchValidator, type Crossing } from "../core/alerts.js";
 import { assertAmount } from "../core/arguments.js";
 import { answer, decisionValidator, type Decision, type Summary } from "../core/answers.js";
-import { planValidator, type Plan } from "../core/terms.js";
+import { planValidator } from "../core/terms.js";
 import {
   askedFeature,
   defaultOnInsufficient,
@@ -15,8 +15,8 @@ import { shown, tallyError } from "../core/errors.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
 import type { Row } from "./rows.js";
 import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
-import { askFields, beginningOf, refuseEntities, WorkingRows, type AskArgs } from "./workingRows.js";
-import { provisionValidator, startingRows, storeBeginning } from "./customers.js";
+import { asIfBegun, askFields, beginningOf, WorkingRows } from "./workingRows.js";
+import { provisionValidator, storeBeginning } from "./customers.js";
 import { findEvent, repeatOf } from "./events.js";
 import { propertyValidator } from "./schema.js";
 
@@ -51,11 +51,6 @@ export async function checkHandler(
     if (decision.allowed && asks.length > 1) working.apply(draw(working.rows, scope, "reject"));
     return decision;
   });
-}
-
-function asIfBegun(customerId: string, asks: readonly AskArgs[], defaults: Plan[], now: number): WorkingRows {
-  refuseEntities(customerId, asks);
-  return new WorkingRows(startingRows(customerId, defaults, now).rows, now);
 }
 
 const requestValidator = v.object({

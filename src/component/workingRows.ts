@@ -5,9 +5,10 @@ import { crossings, type Crossing, type Watch } from "../core/alerts.js";
 import { hasMoved, isNearBoundary } from "../core/balances.js";
 import { changesOf, haveTurned, type BalanceChange } from "../core/changes.js";
 import type { Ask, Draw } from "../core/draws.js";
+import type { Plan } from "../core/terms.js";
 import type { MutationCtx, QueryCtx } from "./_generated/server.js";
 import { hasBudget } from "./budget.js";
-import { beginCustomer, findCustomer, type Beginning, type Provision } from "./customers.js";
+import { beginCustomer, findCustomer, startingRows, type Beginning, type Provision } from "./customers.js";
 import { poolsValidator } from "./schema.js";
 import { assertEntity, entityNotFound, loadRows, MAX_ENTITIES, saveRows, type Row } from "./rows.js";
 
@@ -204,6 +205,17 @@ export async function beginningOf(
   if (provision === undefined || (await findCustomer(ctx, customerId)) !== null) return null;
   refuseEntities(customerId, asks);
   return beginCustomer(customerId, provision, now);
+}
+
+/** The rows of a customer who is not known, as if he had begun with the default plans. Throws `entity_not_found`. */
+export function asIfBegun(
+  customerId: string,
+  asks: readonly AskArgs[],
+  defaults: readonly Plan[],
+  now: number,
+): WorkingRows {
+  refuseEntities(customerId, asks);
+  return new WorkingRows(startingRows(customerId, defaults, now).rows, now);
 }
 
 export function refuseEntities(customerId: string, asks: readonly AskArgs[]): void {

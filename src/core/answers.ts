@@ -67,6 +67,23 @@ export function answer(rows: readonly Balance[], ask: Ask): Decision {
   };
 }
 
+/** A row as a list shows it, in its own unit: for itself, nobody else's balance counted in. */
+export const listedBalanceValidator = v.object({
+  featureId: v.string(),
+  entityId: v.optional(v.string()),
+  ...summaryFields,
+});
+
+/** What a list shows of a row that is advanced to `now`. */
+export function listed(row: Balance, now: number): Infer<typeof listedBalanceValidator> {
+  const { featureId, entityId } = row;
+  return {
+    featureId,
+    ...(entityId !== undefined && { entityId }),
+    ...summarize([row], { pools: [{ featureId }], entityId, now }),
+  };
+}
+
 export function summarize(rows: readonly Balance[], scope: Scope): Summary {
   const entries = burnOrder(rows, scope);
   const endless = entries.filter(({ grant }) => grant.unlimited);

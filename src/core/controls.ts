@@ -1,10 +1,10 @@
 /** Limits of use beside the amounts themselves: entity over customer over plan, for each feature and kind of control. */
-import { exact, total, type Decimal } from "./amounts.js";
+import { exact, nearest, total, type Decimal } from "./amounts.js";
 import { PLACES } from "./arguments.js";
-import { copyOf, isCurrent, type Balance, type Grant, type Limit } from "./balances.js";
+import { copyOf, isCurrent, over, type Balance, type Grant, type Limit } from "./balances.js";
 import type { ControlChange, HeldControl, SpendLimit, UsageLimit } from "./controlTerms.js";
 import type { Scope } from "./order.js";
-import { lastBoundary, nextBoundary, type Recurrence } from "./periods.js";
+import { lastBoundary, MAX_INSTANT, nextBoundary, type Recurrence } from "./periods.js";
 
 type Controls = NonNullable<Balance["controls"]>;
 
@@ -126,12 +126,14 @@ const isLess = (a: Decimal | undefined, b: Decimal | undefined): boolean =>
 /** A percentage is of what the main plans grant each period; of nothing, it is no limit. */
 function spendUnits(limit: SpendLimit, grants: readonly Grant[], now: number): Decimal | undefined {
   if (typeof limit === "number") return exact(limit);
-  const included = grants.filter(
-    (grant) => grant.planId !== undefined && isMain(grant, now) && grant.prepaid !== true,
+  const sum = total(
+    grants.filter((grant) => isIncluded(grant, now)).map(({ granted }) => exact(granted)),
   );
-  const sum = total(included.map(({ granted }) => exact(granted)));
   return sum.eq(0) ? undefined : sum.times(limit.percent).div(100).round(PLACES, 0);
 }
+
+const isIncluded = (grant: Grant, now: number): boolean =>
+  grant.planId !== undefined && isMain(grant, now) && grant.prepaid !== true;
 
 const isMain = (grant: Grant, now: number): boolean =>
   grant.reset !== undefined && isCurrent(grant, now) && grant.addOn !== true;
@@ -284,6 +286,27 @@ export function spannedRows<Row extends Balance>(rows: readonly Row[], governing
     ({ featureId, entityId }) =>
       featureId === governing.featureId && (governing.entityId === undefined || owners.includes(entityId)),
   );
+}
+
+/**
+ * All that one entity may know of the rows of others: what they owe, and what their main plans include, in
+ * sum, as of `now`. A spend limit that spans them holds with this row in their place as it does with them.
+ */
+export function inSum(featureId: string, rows: readonly Balance[], now: number): Balance {
+  const grants = rows.flatMap((row) => row.grants);
+  const sum = { source: "others", createdAt: now };
+  const ever = { interval: "year", count: 1, anchor: now, nextAt: MAX_INSTANT } as const;
+  const included = grants.filter((grant) => isIncluded(grant, now)).map(({ granted }) => exact(granted));
+  return {
+    featureId,
+    // No entity has such an id.
+    entityId: "\u0000others",
+    grants: [
+      { id: "owed", ...sum, granted: 0, used: nearest(total(grants.map(over))) },
+      { id: "included", ...sum, granted: nearest(total(included)), used: 0, planId: "others", reset: ever },
+    ],
+    advancedAt: now,
+  };
 }
 
 /**

@@ -476,7 +476,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             };
           }>;
           entityId?: string;
-          featureIds: Array<string>;
+          pools: Array<{
+            cost?: { creditAmount: number; featureAmount: number };
+            featureId: string;
+            perEntity?: boolean;
+          }>;
         },
         Array<{
           balance: number;
@@ -508,8 +512,202 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           featureId: string;
           granted: number;
           nextResetAt: number | null;
+          others?: {
+            advancedAt: number;
+            controls?: {
+              own?: {
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number } | "none";
+                usageLimits?: Array<{
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                }>;
+              };
+              plans?: Array<{
+                expiresAt?: number;
+                overageAllowed?: boolean;
+                source: string;
+                spendLimit?: number | { percent: number };
+                startsAt?: number;
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+            };
+            entityId?: string;
+            featureId: string;
+            grants: Array<{
+              addOn?: true;
+              base?: number;
+              bought?: true;
+              carry?: true;
+              createdAt: number;
+              expiresAt?: number;
+              granted: number;
+              id: string;
+              inherits?: string;
+              overage?: {
+                max?: number;
+                price: {
+                  billingUnits: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+              };
+              perEntity?: true;
+              planId?: string;
+              prepaid?: true;
+              priority?: number;
+              reset?: {
+                anchor: number;
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                nextAt: number;
+              };
+              rolledFrom?: string;
+              rollover?: { max?: number; months?: number; percent?: number };
+              source: string;
+              startsAt?: number;
+              suspendedAt?: number;
+              unlimited?: true;
+              used: number;
+            }>;
+            limits?: Array<{
+              anchor: number;
+              count: number;
+              interval:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              max?: number;
+              nextAt: number;
+              since?: number;
+              used: number;
+            }>;
+            overage?: {
+              allowed?: boolean;
+              max?: number | { percent: number } | null;
+            };
+          };
           overageAllowed: boolean;
           remaining: number;
+          state: {
+            advancedAt: number;
+            controls?: {
+              own?: {
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number } | "none";
+                usageLimits?: Array<{
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                }>;
+              };
+              plans?: Array<{
+                expiresAt?: number;
+                overageAllowed?: boolean;
+                source: string;
+                spendLimit?: number | { percent: number };
+                startsAt?: number;
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+            };
+            entityId?: string;
+            featureId: string;
+            grants: Array<{
+              addOn?: true;
+              base?: number;
+              bought?: true;
+              carry?: true;
+              createdAt: number;
+              expiresAt?: number;
+              granted: number;
+              id: string;
+              inherits?: string;
+              overage?: {
+                max?: number;
+                price: {
+                  billingUnits: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+              };
+              perEntity?: true;
+              planId?: string;
+              prepaid?: true;
+              priority?: number;
+              reset?: {
+                anchor: number;
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                nextAt: number;
+              };
+              rolledFrom?: string;
+              rollover?: { max?: number; months?: number; percent?: number };
+              source: string;
+              startsAt?: number;
+              suspendedAt?: number;
+              unlimited?: true;
+              used: number;
+            }>;
+            limits?: Array<{
+              anchor: number;
+              count: number;
+              interval:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              max?: number;
+              nextAt: number;
+              since?: number;
+              used: number;
+            }>;
+            overage?: {
+              allowed?: boolean;
+              max?: number | { percent: number } | null;
+            };
+          };
           unlimited: boolean;
           usage: number;
         }>,
@@ -1171,6 +1369,31 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             remaining?: number;
             uncovered?: number;
             unlimited?: true;
+            value: number;
+          }>;
+        },
+        Name
+      >;
+      own: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          customerId: string;
+          entityId?: string;
+          featureId?: string;
+          limit?: number;
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            createdAt: number;
+            eventId: string;
+            featureId?: string;
+            kind: "usage" | "grant" | "adjust" | "expire" | "plan";
+            planId?: string;
+            remaining?: number;
+            uncovered?: number;
             value: number;
           }>;
         },
@@ -3570,11 +3793,96 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       held: FunctionReference<
         "query",
         "internal",
-        { customerId: string; entityId?: string },
+        {
+          customerId: string;
+          defaults: Array<{
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              carryOverage?: boolean;
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          }>;
+          entityId?: string;
+        },
         Array<{
           addOn: boolean;
-          anchor: number;
-          customerId: string;
           endsAt?: number;
           entityId?: string;
           externalId?: string;
@@ -3587,7 +3895,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           revision?: number;
           startsAt: number;
           status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
-          subscriptionId: string;
           suspendsAt?: number;
           trialEndsAt?: number;
         }>,

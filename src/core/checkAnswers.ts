@@ -1,5 +1,6 @@
-import type { Decision } from "../core/answers.js";
-import type { Interval } from "../core/periods.js";
+/** The answer to a check as apps get it, in functions and in the browser: apart from the rules, which functions load without them. */
+import type { Decision } from "./answers.js";
+import type { Interval } from "./periods.js";
 
 /** A check's answer under the names of Autumn's 1.2 wire format, for code that reads `result.data`. */
 export interface CheckData {
