@@ -4,8 +4,9 @@
  * `core` is the rules, `component` decides by calling them, `client` is what an
  * app imports and knows the component by its generated types alone, `payments`
  * is what it imports to sell, and the only place that knows a provider, `react`
- * shares the rules with the browser, and `convex` is an app like any other: it
- * sees what an app that installed the package would see.
+ * shares the rules with the browser and knows the client's types, and `convex`
+ * is an app like any other: it sees what an app that installed the package would
+ * see.
  */
 export const doors = [
   ...folder("src/core", {
@@ -33,6 +34,7 @@ export const doors = [
   ...folder("src/react", {
     packages: ["convex/", "react"],
     opens: ["core/"],
+    opensForTypes: ["client/"],
   }),
   ...folder("convex", {
     packages: ["convex/", "convex-helpers"],

@@ -50,6 +50,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "react",
+          include: ["test/react/**/*.test.{ts,tsx}"],
+          ...patient,
+          environment: "jsdom",
+          server: { deps: { inline: ["convex-test"] } },
+        },
+      },
+      {
+        test: {
           name: "simulator",
           include: ["test/simulator/**/*.test.ts"],
           ...convexRuntime,
@@ -70,7 +79,7 @@ export default defineConfig({
             enabled: true,
             only: true,
             tsconfig: "test/types/tsconfig.json",
-            include: ["test/types/**/*.test-d.ts"],
+            include: ["test/types/**/*.test-d.{ts,tsx}"],
           },
         },
       },

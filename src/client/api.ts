@@ -8,7 +8,7 @@ import type { Balance } from "../core/balances.js";
 import type { Catalog, CatalogIds, Feature } from "../core/catalog.js";
 import type { CheckAnswer } from "../core/checkAnswers.js";
 import type { Pool } from "../core/order.js";
-import type { Plan } from "../core/terms.js";
+import type { Item, Plan } from "../core/terms.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import type { IdentifyContext, QueryContext } from "./contexts.js";
 import type { Identity } from "./identity.js";
@@ -75,12 +75,17 @@ export interface EventView {
   remaining?: number;
 }
 
+/** What a plan gives of a feature, with the feature's name and type. */
+export type ItemView<Ids extends CatalogIds = CatalogIds> = Item &
+  Pick<Feature, "name" | "type"> & { featureId: Ids["feature"] };
+
 /** A plan as a pricing table shows it, and whether the customer has it. */
 export interface PlanView<Ids extends CatalogIds = CatalogIds> extends Pick<
   Plan,
-  "name" | "description" | "group" | "addOn" | "price" | "items"
+  "name" | "description" | "group" | "addOn" | "price"
 > {
   id: Ids["plan"];
+  items: ItemView<Ids>[];
   current: boolean;
 }
 
@@ -124,7 +129,7 @@ export function browserApi({ component, catalog, scope, identify, verbs }: Doors
       args: { ...scope, ...own },
       handler: async (ctx, args) => {
         const identity = await identify(ctx, pick(args, Object.keys(scope)));
-        return identity === null ? signedOut() : await answer(ctx, identity, args as ObjectType<Args>);
+        return identity === null ? signedOut() : await answer(ctx, identity, args);
       },
     });
 
@@ -195,7 +200,10 @@ export function browserApi({ component, catalog, scope, identify, verbs }: Doors
         group,
         addOn,
         price,
-        items,
+        items: items.map((item) => {
+          const { name, type } = catalog.feature(item.featureId);
+          return { ...item, name, type };
+        }),
         current: planIds.includes(id),
       }));
   }

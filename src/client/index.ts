@@ -24,6 +24,7 @@ export type {
   CustomerView,
   EventView,
   FeatureView,
+  ItemView,
   PlanView,
   SubscriptionView,
 } from "./api.js";

@@ -203,15 +203,13 @@ export class Tally<
   /** Queries that are safe to export to browsers. */
   api(): BrowserApi<Scope, Ids> {
     const { component, catalog, scope } = this;
-    const api = browserApi({
+    return browserApi({
       component,
       catalog,
       scope,
       identify: (ctx, args) => this.identify(ctx, args as ObjectType<Scope>),
       verbs: (ctx, identity) => queryVerbs(ctx, this.account(identity)),
     });
-    // Which arguments the scope adds and which ids the catalog has is known to the types alone.
-    return api as unknown as BrowserApi<Scope, Ids>;
   }
 
   private verbs(ctx: QueryContext | MutationContext, owner: Owner): QueryVerbs<Ids> | MutationVerbs<Ids> {

@@ -57,8 +57,12 @@ export const list = query({
   },
 });
 
-const { customerId: _customer, subscriptionId: _id, anchor: _anchor, ...heldFields } =
-  subscriptionValidator.fields;
+const {
+  customerId: _customer,
+  subscriptionId: _id,
+  anchor: _anchor,
+  ...heldFields
+} = subscriptionValidator.fields;
 const heldValidator = v.object(heldFields);
 
 /**

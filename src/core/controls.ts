@@ -126,9 +126,7 @@ const isLess = (a: Decimal | undefined, b: Decimal | undefined): boolean =>
 /** A percentage is of what the main plans grant each period; of nothing, it is no limit. */
 function spendUnits(limit: SpendLimit, grants: readonly Grant[], now: number): Decimal | undefined {
   if (typeof limit === "number") return exact(limit);
-  const sum = total(
-    grants.filter((grant) => isIncluded(grant, now)).map(({ granted }) => exact(granted)),
-  );
+  const sum = total(grants.filter((grant) => isIncluded(grant, now)).map(({ granted }) => exact(granted)));
   return sum.eq(0) ? undefined : sum.times(limit.percent).div(100).round(PLACES, 0);
 }
 

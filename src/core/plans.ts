@@ -111,8 +111,8 @@ export function startingBalances(
 const listed = (control: HeldControl | undefined): HeldControl[] => (control === undefined ? [] : [control]);
 
 /** Whether a change to `plan` is paid for, so that consumable usage starts afresh. */
-export function isUpgrade(plan: Plan, replaced: readonly Plan[]): boolean {
-  const costs = ({ price }: Plan) => price?.amount ?? 0;
+export function isUpgrade(plan: Pick<Plan, "price">, replaced: readonly Pick<Plan, "price">[]): boolean {
+  const costs = ({ price }: Pick<Plan, "price">) => price?.amount ?? 0;
   return costs(plan) > Math.max(0, ...replaced.map(costs));
 }
 
