@@ -83,7 +83,7 @@ export interface Hooks<Ids extends CatalogIds = CatalogIds, Scope = AnyScope> {
   useCheckout: (...scope: ScopeArgs<Scope>) => CheckoutState<Ids>;
   /**
    * Shows what a mutation will use before it has answered, by the rules that the deployment will apply;
-   * undone should it fail. Throws `feature_not_found`, `invalid_amount`.
+   * undone should it fail. It never throws: what the deployment would refuse is an error on the console.
    *
    * ```ts
    * const send = useMutation(api.chat.send).withOptimisticUpdate((store) =>

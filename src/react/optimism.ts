@@ -15,10 +15,23 @@ export interface OptimisticUse<FeatureId extends string = string> {
 }
 
 /**
- * Shows a use at once. Where the page shows no balances there is nothing to do; a use that will be
- * refused shows nothing. Throws `feature_not_found`, `invalid_amount`.
+ * Shows a use at once. Where the page shows no balances there is nothing to do. What the deployment will
+ * refuse shows nothing, and never throws: an optimistic update that throws stops Convex's client for good.
  */
 export function trackOptimistically(
+  api: BillingApi,
+  clock: Clock,
+  store: OptimisticLocalStore,
+  use: OptimisticUse,
+): void {
+  try {
+    showUse(api, clock, store, use);
+  } catch (error) {
+    console.error("optimisticTrack shows nothing:", error);
+  }
+}
+
+function showUse(
   api: BillingApi,
   clock: Clock,
   store: OptimisticLocalStore,
