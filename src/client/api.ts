@@ -26,6 +26,8 @@ export interface CustomerView<Ids extends CatalogIds = CatalogIds> {
   planIds: Ids["plan"][];
   /** The same at length, with those that are to begin. */
   subscriptions: SubscriptionView<Ids>[];
+  /** The names of the catalog's plans. */
+  plans: { id: Ids["plan"]; name: string }[];
   /** The features of the catalog, with what can pay for each. */
   features: FeatureView<Ids>[];
 }
@@ -33,8 +35,6 @@ export interface CustomerView<Ids extends CatalogIds = CatalogIds> {
 /** A plan that the customer has, or is to have. */
 export interface SubscriptionView<Ids extends CatalogIds = CatalogIds> {
   planId: Ids["plan"];
-  /** The plan's. */
-  name: string;
   /** The part of the customer that has it for itself. */
   entityId?: string;
   status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
@@ -147,10 +147,8 @@ export function browserApi({ component, catalog, scope, identify, verbs }: Doors
         email,
         canManageBilling,
         planIds: current(held),
-        subscriptions: held.map((each) => ({
-          ...each,
-          name: catalog.plans.get(each.planId)?.name ?? each.planId,
-        })),
+        subscriptions: held,
+        plans: [...catalog.plans.values()].map(({ id, name }) => ({ id, name })),
         features: [...catalog.features.values()].map((feature) => ({
           ...feature,
           pools: catalog.pools(feature.id),

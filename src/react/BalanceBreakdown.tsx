@@ -49,8 +49,7 @@ export function balanceBreakdown({ useShown }: Inside) {
 
 function nameOf({ planId, rollover }: GrantPart, account: Account): string {
   if (planId === undefined) return "Extra";
-  const held = account.customer.subscriptions.find((each) => each.planId === planId);
-  const name = held?.name ?? planId;
+  const name = account.planName(planId);
   return rollover ? `${name}, left over` : name;
 }
 

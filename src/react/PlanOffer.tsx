@@ -36,8 +36,7 @@ export function offerOf(plan: PlanView, plans: readonly PlanView[], selling: Sel
     items: plan.items.map((item) => ({ item, text: itemText(item, formats) })),
     action: isForSale ? (
       <BuyButton planId={plan.id} scope={scope} successUrl={successUrl}>
-        {label}
-        <Hidden> {plan.name}</Hidden>
+        {label} <Hidden>{plan.name}</Hidden>
       </BuyButton>
     ) : (
       change === "current" && <span data-part="current">{label}</span>
@@ -80,7 +79,6 @@ function Hidden({ children }: { children: ReactNode }): ReactNode {
         height: 1,
         overflow: "hidden",
         clipPath: "inset(50%)",
-        whiteSpace: "pre",
       }}
     >
       {children}

@@ -70,6 +70,11 @@ export class Account {
     );
   }
 
+  /** One that the catalog no longer has is called by its id. */
+  planName(planId: string): string {
+    return this.customer.plans.find(({ id }) => id === planId)?.name ?? planId;
+  }
+
   /** As `api.check` answers it at `at`. */
   decide(featureId: string, units: number, at: number): Decision {
     const { rows, scope } = this.advanced(featureId, at);

@@ -24,7 +24,10 @@ export interface CustomerFeature<FeatureId extends string = string> extends Chec
   type: Feature["type"];
 }
 
-export interface Customer<Ids extends CatalogIds = CatalogIds> extends Omit<CustomerView<Ids>, "features"> {
+export interface Customer<Ids extends CatalogIds = CatalogIds> extends Omit<
+  CustomerView<Ids>,
+  "features" | "plans"
+> {
   id: string;
   /** His plans, those that are to begin last. */
   products: CustomerProduct<Ids["plan"]>[];
@@ -37,7 +40,7 @@ export interface Customer<Ids extends CatalogIds = CatalogIds> extends Omit<Cust
 }
 
 export function customerOf(account: Account, at: number): Customer {
-  const { features, ...view } = account.customer;
+  const { features, plans: _plans, ...view } = account.customer;
   const shown = features.map(({ id, name, type }) => ({
     id,
     name,
@@ -50,20 +53,20 @@ export function customerOf(account: Account, at: number): Customer {
   return {
     ...view,
     id: view.customerId,
-    products: productsOf(view.subscriptions),
+    products: productsOf(account),
     features: Object.fromEntries(shown.map(({ id, name, type, data }) => [id, { ...data, id, name, type }])),
     balances: Object.fromEntries(had.filter((each) => !isFlag(each)).map(({ id, balance }) => [id, balance])),
     flags: Object.fromEntries(had.filter(isFlag).map(({ id }) => [id, true as const])),
   };
 }
 
-function productsOf(subscriptions: readonly SubscriptionView[]): CustomerProduct[] {
+function productsOf(account: Account): CustomerProduct[] {
   const isScheduled = ({ status }: SubscriptionView) => Number(status === "scheduled");
-  return [...subscriptions]
+  return [...account.customer.subscriptions]
     .sort((a, b) => isScheduled(a) - isScheduled(b))
-    .map(({ planId, name, group, status, addOn, startsAt, endsAt }) => ({
+    .map(({ planId, group, status, addOn, startsAt, endsAt }) => ({
       id: planId,
-      name,
+      name: account.planName(planId),
       group,
       status,
       is_add_on: addOn,
