@@ -47,14 +47,8 @@ export class Backend {
 
   /** A page of its own. */
   client(): ConvexReactClient {
-    const backend = this;
     const client = new ConvexReactClient("https://tally.convex.cloud", {
-      // The client uses no more of it than this has.
-      webSocketConstructor: class extends Socket {
-        constructor() {
-          super(backend);
-        }
-      } as unknown as typeof WebSocket,
+      webSocketConstructor: socketsOf(this),
       logger: false,
     });
     this.clients.push(client);
@@ -247,4 +241,13 @@ function encoded(version: number): string {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(version), true);
   return btoa(String.fromCharCode(...bytes));
+}
+
+/** Sockets to one backend. The client uses no more of a WebSocket than they have. */
+function socketsOf(backend: Backend): typeof WebSocket {
+  return class extends Socket {
+    constructor() {
+      super(backend);
+    }
+  } as unknown as typeof WebSocket;
 }

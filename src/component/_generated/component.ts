@@ -1390,7 +1390,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             createdAt: number;
             eventId: string;
             featureId?: string;
-            kind: "usage" | "grant" | "adjust" | "expire" | "plan";
+            kind: "usage" | "grant" | "adjust" | "expire" | "plan" | "purchase";
             planId?: string;
             remaining?: number;
             uncovered?: number;
@@ -3872,6 +3872,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   | "year";
               } | null;
             } | null;
+            stripe?: { priceId: string };
             trial?: {
               cardRequired: boolean;
               length: number;
