@@ -12,13 +12,14 @@ import type { AnyScope, CheckoutResult } from "./references.js";
 
 /** What every component takes. */
 export type CommonProps<Scope> = {
-  className?: string;
+  className?: string | undefined;
   /** As of `Intl`; the browser's, unless told. */
-  locale?: string;
+  locale?: string | undefined;
 } & ScopeProps<Scope>;
 
 /** The arguments that the app's `identify` uses, if there are any. */
-export type ScopeProps<Scope> = Record<never, never> extends Scope ? { scope?: Scope } : { scope: Scope };
+export type ScopeProps<Scope> =
+  Record<never, never> extends Scope ? { scope?: Scope | undefined } : { scope: Scope };
 
 export interface MeterView {
   state: MeterState;
@@ -33,9 +34,9 @@ export type UsageMeterProps<Id extends string = string, Scope = AnyScope> = Comm
   /** The feature's name, unless told. */
   label?: ReactNode;
   /** The words for a balance, for other languages than English. */
-  text?: (balance: FeatureBalance) => string;
+  text?: ((balance: FeatureBalance) => string) | undefined;
   loading?: ReactNode;
-  children?: (balance: FeatureBalance, meter: MeterView) => ReactNode;
+  children?: ((balance: FeatureBalance, meter: MeterView) => ReactNode) | undefined;
 };
 
 export interface GrantView extends GrantPart {
@@ -50,13 +51,13 @@ export type BalanceBreakdownProps<Id extends string = string, Scope = AnyScope> 
   empty?: ReactNode;
   loading?: ReactNode;
   /** Each grant, in the order in which they are used up, in its own unit. */
-  children?: (grant: GrantView) => ReactNode;
+  children?: ((grant: GrantView) => ReactNode) | undefined;
 };
 
 export type GateProps<Id extends string = string, Scope = AnyScope> = ScopeProps<Scope> & {
   featureId: Id;
   /** Units that must be there; 1 unless told. */
-  requiredBalance?: number;
+  requiredBalance?: number | undefined;
   children: ReactNode | ((answer: CheckAnswer) => ReactNode);
   /** Shown instead where the check says no; its argument is null if nobody is signed in. */
   fallback?: ReactNode | ((answer: CheckAnswer | null) => ReactNode);
@@ -65,18 +66,18 @@ export type GateProps<Id extends string = string, Scope = AnyScope> = ScopeProps
 
 export interface SellingProps {
   /** Of the catalog's prices; USD, unless told. */
-  currency?: string;
+  currency?: string | undefined;
   /** Where the customer comes back to; this very page, unless told. */
-  successUrl?: string;
+  successUrl?: string | undefined;
 }
 
 export type PaywallProps<Id extends string = string, Scope = AnyScope> = CommonProps<Scope> &
   SellingProps & {
     featureId: Id;
-    requiredBalance?: number;
+    requiredBalance?: number | undefined;
     /** "You are out of …", or what fits, unless told. */
     title?: ReactNode;
-    children?: (paywall: { answer: CheckAnswer; plans: OfferView[] }) => ReactNode;
+    children?: ((paywall: { answer: CheckAnswer; plans: OfferView[] }) => ReactNode) | undefined;
   };
 
 export interface OfferView {
@@ -91,28 +92,28 @@ export interface OfferView {
 export type PricingTableProps<PlanId extends string = string, Scope = AnyScope> = CommonProps<Scope> &
   SellingProps & {
     /** Which plans, in this order; all of the catalog's, unless told. */
-    planIds?: readonly PlanId[];
+    planIds?: readonly PlanId[] | undefined;
     /** What is said of a change, for other languages than English. */
-    labels?: Partial<Record<PlanChange, ReactNode>>;
+    labels?: Partial<Record<PlanChange, ReactNode>> | undefined;
     loading?: ReactNode;
-    children?: (offer: OfferView) => ReactNode;
+    children?: ((offer: OfferView) => ReactNode) | undefined;
   };
 
 export type BuyButtonProps<PlanId extends string = string, Scope = AnyScope> = ScopeProps<Scope> & {
   planId: PlanId;
-  className?: string;
-  successUrl?: string;
-  quantities?: Record<string, number>;
+  className?: string | undefined;
+  successUrl?: string | undefined;
+  quantities?: Record<string, number> | undefined;
   /** False: the answer says where to pay, and `onDone` gets it. */
-  redirect?: boolean;
-  disabled?: boolean;
+  redirect?: boolean | undefined;
+  disabled?: boolean | undefined;
   /** "Buy", unless told. */
   children?: ReactNode;
   /** Said while the checkout is made. */
   pendingLabel?: ReactNode;
   /** The words for what went wrong. */
-  errorText?: (error: Error) => ReactNode;
-  onDone?: (result: CheckoutResult) => void;
+  errorText?: ((error: Error) => ReactNode) | undefined;
+  onDone?: ((result: CheckoutResult) => void) | undefined;
 };
 
 export interface Components<Ids extends CatalogIds = CatalogIds, Scope = AnyScope> {

@@ -219,8 +219,11 @@ export function hooksOf(api: BillingApi): Inside {
 
     // Back from where the customer pays, a browser may show the page as it was left.
     useEffect(() => {
-      window.addEventListener("pageshow", end);
-      return () => window.removeEventListener("pageshow", end);
+      const show = ({ persisted }: PageTransitionEvent) => {
+        if (persisted) end();
+      };
+      window.addEventListener("pageshow", show);
+      return () => window.removeEventListener("pageshow", show);
     }, [end]);
     return { checkout, pending, error };
   }

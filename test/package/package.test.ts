@@ -138,8 +138,16 @@ async function installInApp(tarball: string): Promise<void> {
   const manifest = {
     private: true,
     type: "module",
-    dependencies: { "convex-tally": `file:${tarball}`, ...asHere(["convex"]) },
-    devDependencies: asHere(["@edge-runtime/vm", "convex-test", "typescript", "vite", "vitest"]),
+    dependencies: { "convex-tally": `file:${tarball}`, ...asHere(["convex", "react", "react-dom"]) },
+    devDependencies: asHere([
+      "@edge-runtime/vm",
+      "@types/react",
+      "@types/react-dom",
+      "convex-test",
+      "typescript",
+      "vite",
+      "vitest",
+    ]),
   };
   fs.writeFileSync(path.join(app, "package.json"), JSON.stringify(manifest));
   await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], app);

@@ -48,7 +48,7 @@ export class Backend {
   /** A page of its own. */
   client(): ConvexReactClient {
     const client = new ConvexReactClient("https://tally.convex.cloud", {
-      webSocketConstructor: socketsOf(this),
+      webSocketConstructor: socketOf(this),
       logger: false,
     });
     this.clients.push(client);
@@ -164,6 +164,15 @@ export class Backend {
   }
 }
 
+/** A constructor as the client calls it, which uses no more of a socket than ours has. */
+function socketOf(backend: Backend): typeof WebSocket {
+  return class extends Socket {
+    constructor() {
+      super(backend);
+    }
+  } as unknown as typeof WebSocket;
+}
+
 class Socket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
@@ -241,13 +250,4 @@ function encoded(version: number): string {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(version), true);
   return btoa(String.fromCharCode(...bytes));
-}
-
-/** Sockets to one backend. The client uses no more of a WebSocket than they have. */
-function socketsOf(backend: Backend): typeof WebSocket {
-  return class extends Socket {
-    constructor() {
-      super(backend);
-    }
-  } as unknown as typeof WebSocket;
 }

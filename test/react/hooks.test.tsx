@@ -474,7 +474,11 @@ describe("useCheckout", () => {
     await act(() => result.current.checkout({ planId: "pro" }));
     expect(window.location.hash).toBe("#pay/pro");
     expect(result.current.pending).toBe(true);
-    act(() => void window.dispatchEvent(new Event("pageshow")));
+    const shown = (persisted: boolean) =>
+      act(() => void window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted })));
+    shown(false);
+    expect(result.current.pending).toBe(true);
+    shown(true);
     expect(result.current.pending).toBe(false);
     window.location.hash = "";
   });
