@@ -3,7 +3,7 @@ import { internal } from "./_generated/api.js";
 import { internalMutation } from "./_generated/server.js";
 import { userAction, userMutation, userQuery } from "./_helpers/builders.js";
 import { AppError } from "./_helpers/errors.js";
-import { complete } from "./model.js";
+import { answerValidator, complete, modelValidator } from "./model.js";
 
 /** Writes a message: the message and its charge are one transaction. */
 export const send = userMutation({
@@ -12,22 +12,42 @@ export const send = userMutation({
   returns: v.id("messages"),
   handler: async (ctx, { text }) => {
     if (text.trim() === "") throw new AppError("INVALID_INPUT", "Write something first.");
-    return await ctx.db.insert("messages", { userId: ctx.identity?.customerId ?? "", author: "user", text });
+    const customerId = ctx.identity?.customerId ?? "";
+    return await ctx.db.insert("messages", { customerId, author: "user", text });
   },
 });
 
+/** The chat of the account: a user's own, or his workspace's. */
 export const list = userQuery({
   args: {},
-  returns: v.array(v.object({ author: v.string(), text: v.string() })),
+  returns: v.array(
+    v.object({
+      messageId: v.id("messages"),
+      createdAt: v.number(),
+      author: v.union(v.literal("user"), v.literal("assistant")),
+      name: v.optional(v.string()),
+      text: v.string(),
+      answer: v.optional(answerValidator),
+    }),
+  ),
   handler: async (ctx) => {
     if (ctx.identity === null) return [];
     const { customerId } = ctx.identity;
     const messages = await ctx.db
       .query("messages")
-      .withIndex("by_user", (q) => q.eq("userId", customerId))
+      .withIndex("by_customer", (q) => q.eq("customerId", customerId))
       .order("desc")
       .take(50);
-    return messages.map(({ author, text }) => ({ author, text })).reverse();
+    return messages
+      .map(({ _id: messageId, _creationTime: createdAt, author, name, text, answer }) => ({
+        messageId,
+        createdAt,
+        author,
+        name,
+        text,
+        answer,
+      }))
+      .reverse();
   },
 });
 
@@ -46,7 +66,7 @@ export const generate = userAction({
       value: tokens,
       properties: { model: "stand-in" },
     });
-    await ctx.runMutation(internal.chat.saveAnswer, { userId: ctx.identity?.customerId ?? "", text });
+    await ctx.runMutation(internal.chat.saveAnswer, { customerId: ctx.identity?.customerId ?? "", text });
     return { text, tokens, tokensLeft: remaining };
   },
 });
@@ -59,23 +79,23 @@ const models = { basic: "basic_model", premium: "premium_model" } as const;
  */
 export const ask = userMutation({
   args: {
-    model: v.union(v.literal("basic"), v.literal("premium")),
+    model: modelValidator,
     prompt: v.string(),
     requestId: v.string(),
   },
   returns: v.object({ text: v.string() }),
   handler: async (ctx, { model, prompt, requestId }) => {
     const { replayed } = await ctx.consume({ featureId: models[model], idempotencyKey: `ask:${requestId}` });
-    const userId = ctx.identity?.customerId ?? "";
+    const customerId = ctx.identity?.customerId ?? "";
     if (replayed) {
       const answered = await ctx.db
         .query("messages")
-        .withIndex("by_request", (q) => q.eq("userId", userId).eq("requestId", requestId))
+        .withIndex("by_request", (q) => q.eq("customerId", customerId).eq("requestId", requestId))
         .unique();
       return { text: answered?.text ?? "" };
     }
     const { text } = await complete(prompt);
-    await ctx.db.insert("messages", { userId, author: "assistant", text, requestId });
+    await ctx.db.insert("messages", { customerId, author: "assistant", text, requestId });
     return { text };
   },
 });
@@ -92,10 +112,10 @@ export const search = userQuery({
 });
 
 export const saveAnswer = internalMutation({
-  args: { userId: v.string(), text: v.string() },
+  args: { customerId: v.string(), text: v.string() },
   returns: v.null(),
-  handler: async (ctx, { userId, text }) => {
-    await ctx.db.insert("messages", { userId, author: "assistant", text });
+  handler: async (ctx, { customerId, text }) => {
+    await ctx.db.insert("messages", { customerId, author: "assistant", text });
     return null;
   },
 });

@@ -10,14 +10,20 @@
 
 import type * as _helpers_builders from "../_helpers/builders.js";
 import type * as _helpers_errors from "../_helpers/errors.js";
+import type * as _helpers_operators from "../_helpers/operators.js";
+import type * as answers from "../answers.js";
 import type * as billing from "../billing.js";
 import type * as catalog from "../catalog.js";
 import type * as chat from "../chat.js";
 import type * as credits from "../credits.js";
+import type * as demo from "../demo.js";
 import type * as digests from "../digests.js";
 import type * as emails from "../emails.js";
 import type * as model from "../model.js";
+import type * as operator from "../operator.js";
+import type * as store from "../store.js";
 import type * as usage from "../usage.js";
+import type * as workspaces from "../workspaces.js";
 
 import type {
   ApiFromModules,
@@ -29,14 +35,20 @@ import { anyApi, componentsGeneric } from "convex/server";
 const fullApi: ApiFromModules<{
   "_helpers/builders": typeof _helpers_builders;
   "_helpers/errors": typeof _helpers_errors;
+  "_helpers/operators": typeof _helpers_operators;
+  answers: typeof answers;
   billing: typeof billing;
   catalog: typeof catalog;
   chat: typeof chat;
   credits: typeof credits;
+  demo: typeof demo;
   digests: typeof digests;
   emails: typeof emails;
   model: typeof model;
+  operator: typeof operator;
+  store: typeof store;
   usage: typeof usage;
+  workspaces: typeof workspaces;
 }> = anyApi as any;
 
 /**

@@ -5,7 +5,7 @@ import { userAction, userMutation } from "../../convex/_helpers/builders.js";
 export const trackThenThrow = userMutation({
   args: {},
   handler: async (ctx) => {
-    await ctx.db.insert("messages", { userId: "user_1", author: "user", text: "never kept" });
+    await ctx.db.insert("messages", { customerId: "user_1", author: "user", text: "never kept" });
     await ctx.track({ featureId: "messages", value: 2 });
     throw new Error("after the track");
   },
@@ -15,7 +15,7 @@ export const consumeThenThrow = userMutation({
   args: {},
   handler: async (ctx) => {
     await ctx.consume({ featureId: "messages", value: 2, idempotencyKey: "attempt" });
-    await ctx.db.insert("messages", { userId: "user_1", author: "user", text: "never kept" });
+    await ctx.db.insert("messages", { customerId: "user_1", author: "user", text: "never kept" });
     throw new Error("after the consume");
   },
 });
@@ -24,7 +24,7 @@ export const meterThenThrow = userMutation({
   meter: [{ featureId: "messages", value: 2 }, { featureId: "basic_model" }],
   args: {},
   handler: async (ctx) => {
-    await ctx.db.insert("messages", { userId: "user_1", author: "user", text: "never kept" });
+    await ctx.db.insert("messages", { customerId: "user_1", author: "user", text: "never kept" });
     throw new Error("after the meter");
   },
 });
@@ -34,7 +34,7 @@ export const meteredByChoice = userMutation({
   args: { none: v.union(v.literal("null"), v.literal("an empty list")) },
   meter: ({ none }) => (none === "null" ? null : []),
   handler: async (ctx, { none }) => {
-    await ctx.db.insert("messages", { userId: "user_1", author: "user", text: none });
+    await ctx.db.insert("messages", { customerId: "user_1", author: "user", text: none });
   },
 });
 
@@ -48,7 +48,7 @@ export const premiumIfPossible = userMutation({
       () => false,
     );
     await ctx.consume({ featureId: "messages" });
-    await ctx.db.insert("messages", { userId: "user_1", author: "user", text: `answered: ${answered}` });
+    await ctx.db.insert("messages", { customerId: "user_1", author: "user", text: `answered: ${answered}` });
   },
 });
 

@@ -248,7 +248,7 @@ const finish = internalMutationGeneric({
   handler: async (ctx, { total, ...job }) => {
     const { applied } = await tally.reservations.confirm(ctx, { ...job, value: total });
     await ctx.db.insert("messages", {
-      userId: job.customerId,
+      customerId: job.customerId,
       author: "assistant",
       text: `${applied} tokens`,
     });

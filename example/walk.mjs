@@ -1,4 +1,4 @@
-// `npm run demo`: a walk through the app in convex/, with its real functions, in this process.
+// `npm run walk`: a walk through the app in convex/, with its real functions, in this process.
 import { fileURLToPath } from "node:url";
 import { createServer } from "vite";
 
@@ -12,7 +12,7 @@ const vite = await createServer({
   optimizeDeps: { noDiscovery: true },
 });
 try {
-  const { walk } = await vite.ssrLoadModule("/example/demo.ts");
+  const { walk } = await vite.ssrLoadModule("/example/walk.ts");
   await walk();
 } finally {
   await vite.close();
