@@ -3,7 +3,7 @@
  * seen at work before there are payments. Do not deploy it for real customers.
  */
 import { v } from "convex/values";
-import { userMutation } from "./_helpers/builders.js";
+import { userAction, userMutation } from "./_helpers/builders.js";
 import { AppError } from "./_helpers/errors.js";
 import { tally } from "./billing.js";
 
@@ -20,38 +20,34 @@ function payingCustomer({ identity }: Buyer): string {
   return identity.customerId;
 }
 
-/** Buys a plan or a top-up; once for each `requestId`, however often it is asked. */
-export const buy = userMutation({
-  args: { productId: v.string(), requestId: v.string() },
-  returns: v.null(),
-  handler: async (ctx, { productId, requestId }) => {
+/** Buys a plan or a top-up, as a checkout with payments would: there is nowhere to pay, hence no `url`. */
+export const checkout = userAction({
+  args: { planId: v.string(), successUrl: v.optional(v.string()) },
+  returns: v.object({ url: v.null() }),
+  handler: async (ctx, { planId }) => {
     const customerId = payingCustomer(ctx);
-    await tally.subscriptions.attach(ctx, {
-      customerId,
-      planId: productId,
-      idempotencyKey: `buy:${requestId}`,
-      reason: "Bought in the store, which is a stand-in: nothing was paid",
-    });
-    return null;
+    const reason = "Bought in the store, which is a stand-in: nothing was paid";
+    await tally.subscriptions.attach(ctx, { customerId, planId, reason });
+    return { url: null };
   },
 });
 
 /** Ends a plan with its period. */
 export const cancel = userMutation({
-  args: { productId: v.string() },
+  args: { planId: v.string() },
   returns: v.null(),
-  handler: async (ctx, { productId }) => {
-    await tally.subscriptions.cancel(ctx, { customerId: payingCustomer(ctx), planId: productId });
+  handler: async (ctx, { planId }) => {
+    await tally.subscriptions.cancel(ctx, { customerId: payingCustomer(ctx), planId });
     return null;
   },
 });
 
 /** Takes that back, before its time. */
 export const resume = userMutation({
-  args: { productId: v.string() },
+  args: { planId: v.string() },
   returns: v.null(),
-  handler: async (ctx, { productId }) => {
-    await tally.subscriptions.resume(ctx, { customerId: payingCustomer(ctx), planId: productId });
+  handler: async (ctx, { planId }) => {
+    await tally.subscriptions.resume(ctx, { customerId: payingCustomer(ctx), planId });
     return null;
   },
 });

@@ -129,9 +129,9 @@ describe("a visitor", () => {
     "usage:getUsage": { featureId: "messages" },
     "answers:ask": { model: "basic", text: "hello" },
     "answers:stop": { messageId: UNKNOWN_ID },
-    "store:buy": { productId: "pro", requestId: "r1" },
-    "store:cancel": { productId: "pro" },
-    "store:resume": { productId: "pro" },
+    "store:checkout": { planId: "pro" },
+    "store:cancel": { planId: "pro" },
+    "store:resume": { planId: "pro" },
     "workspaces:mine": {},
     "operator:access": {},
     "operator:customers": { cursor: null },
@@ -169,12 +169,17 @@ const ofOperators = open.filter(([name]) => /^operator:(?!access$)/.test(name));
 
 describe("a public function of the app", () => {
   /** What would let a browser choose whom to charge, how much, or with what. */
-  const telltale = ["customerId", "userId", "entityId", "value", "amount", "planId", "idempotencyKey"];
+  const telltale = ["customerId", "userId", "entityId", "value", "amount", "idempotencyKey"];
 
   const ofUsers = open.filter((one) => !ofOperators.includes(one));
 
   test.each(ofUsers)("%s takes nothing that says whom to charge or how much", (_, registered) => {
     expect(argumentsOf(registered).filter((name) => telltale.includes(name))).toEqual([]);
+  });
+
+  test("takes a plan only where it is bought, changed or cancelled", () => {
+    const ofPlans = ofUsers.filter(([, registered]) => argumentsOf(registered).includes("planId"));
+    expect(ofPlans.map(([name]) => name)).toEqual(["store:checkout", "store:cancel", "store:resume"]);
   });
 
   test("is never a track, a grant or a plan", () => {

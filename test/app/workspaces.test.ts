@@ -57,7 +57,7 @@ test("who is no member is nobody there", async () => {
   const refusals = [
     cleo.mutation(api.chat.send, { text: "hello", workspaceId }),
     cleo.mutation(api.answers.ask, { model: "premium", text: "hello", workspaceId }),
-    cleo.mutation(api.store.buy, { productId: "pro", requestId: "1", workspaceId }),
+    cleo.action(api.store.checkout, { planId: "pro", workspaceId }),
   ];
   for (const refused of refusals) await expect(refused).rejects.toThrow(/sign/i);
 });
@@ -78,7 +78,7 @@ test("another table's id is no workspace", async () => {
 
 test("an owner buys for the workspace, and his own account has nothing of it", async () => {
   const { ada, ben, workspaceId } = await people();
-  await ada.mutation(api.store.buy, { productId: "pro", requestId: "1", workspaceId });
+  await ada.action(api.store.checkout, { planId: "pro", workspaceId });
   expect(await ben.query(api.usage.getUsage, { featureId: "messages", workspaceId })).toMatchObject({
     granted: 500,
   });
@@ -87,11 +87,11 @@ test("an owner buys for the workspace, and his own account has nothing of it", a
 
 test("a member neither buys nor cancels nor resumes", async () => {
   const { ada, ben, workspaceId } = await people();
-  await ada.mutation(api.store.buy, { productId: "pro", requestId: "1", workspaceId });
+  await ada.action(api.store.checkout, { planId: "pro", workspaceId });
   const attempts = [
-    ben.mutation(api.store.buy, { productId: "credit-pack-5", requestId: "2", workspaceId }),
-    ben.mutation(api.store.cancel, { productId: "pro", workspaceId }),
-    ben.mutation(api.store.resume, { productId: "pro", workspaceId }),
+    ben.action(api.store.checkout, { planId: "credit-pack-5", workspaceId }),
+    ben.mutation(api.store.cancel, { planId: "pro", workspaceId }),
+    ben.mutation(api.store.resume, { planId: "pro", workspaceId }),
   ];
   for (const attempt of attempts) {
     await expect(attempt).rejects.toMatchObject({ data: { code: "FORBIDDEN" } });
@@ -101,22 +101,21 @@ test("a member neither buys nor cancels nor resumes", async () => {
   });
 });
 
-test("a purchase comes once for a request, and a top-up as often as it is bought", async () => {
+test("a top-up comes as often as it is bought", async () => {
   const { cleo } = await people();
-  const buy = (requestId: string) => cleo.mutation(api.store.buy, { productId: "credit-pack-5", requestId });
-  await buy("1");
-  await buy("1");
-  expect(await cleo.query(api.usage.getUsage, { featureId: "credits" })).toMatchObject({ granted: 5.5 });
-  await buy("2");
-  expect(await cleo.query(api.usage.getUsage, { featureId: "credits" })).toMatchObject({ granted: 10.5 });
+  const credits = () => cleo.query(api.usage.getUsage, { featureId: "credits" });
+  await cleo.action(api.store.checkout, { planId: "credit-pack-5" });
+  expect(await credits()).toMatchObject({ granted: 5.5 });
+  await cleo.action(api.store.checkout, { planId: "credit-pack-5" });
+  expect(await credits()).toMatchObject({ granted: 10.5 });
 });
 
 test("a plan that is cancelled lasts until its period ends, and can be taken back before", async () => {
   const { cleo } = await people();
   const granted = async () => (await cleo.query(api.usage.getUsage, { featureId: "messages" })).granted;
-  await cleo.mutation(api.store.buy, { productId: "pro", requestId: "1" });
-  await cleo.mutation(api.store.cancel, { productId: "pro" });
+  await cleo.action(api.store.checkout, { planId: "pro" });
+  await cleo.mutation(api.store.cancel, { planId: "pro" });
   expect(await granted()).toBe(500);
-  await cleo.mutation(api.store.resume, { productId: "pro" });
+  await cleo.mutation(api.store.resume, { planId: "pro" });
   expect(await granted()).toBe(500);
 });
