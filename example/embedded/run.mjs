@@ -1,5 +1,5 @@
 // @ts-check
-// Runs a command of this folder: `node example/embedded/run.mjs main --port 3210`.
+// Runs a command of this folder, or by its path from here: `node example/embedded/run.mjs main --port 3210`.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -13,7 +13,7 @@ const packages = path.dirname(path.dirname(createRequire(import.meta.url).resolv
 // Node runs no TypeScript. The bundle lies among the packages that it imports.
 const cache = path.join(packages, ".cache");
 fs.mkdirSync(cache, { recursive: true });
-const outfile = path.join(fs.mkdtempSync(path.join(cache, "embedded-")), `${command}.mjs`);
+const outfile = path.join(fs.mkdtempSync(path.join(cache, "embedded-")), `${path.basename(command)}.mjs`);
 try {
   buildSync({
     entryPoints: [path.join(here, `${command}.ts`)],

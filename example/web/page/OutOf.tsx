@@ -1,0 +1,59 @@
+import { useScope } from "./account.js";
+import type { MissingFeature } from "./Chat.js";
+import { dayOf } from "./formats.js";
+import { Paywall, useCustomer } from "./tally.js";
+
+const words: Record<MissingFeature, { title: string; needed: number }> = {
+  messages: { title: "You have used all your messages", needed: 1 },
+  ai_tokens: { title: "You have used all your AI tokens", needed: 20 },
+  premium_model: { title: "Not enough AI credits for the premium model", needed: 0.4 },
+};
+
+/** What a refused message offers: the day on which it goes on, and what would let it go on now. */
+export function OutOf({ featureId, model }: { featureId: MissingFeature; model: string }) {
+  const scope = useScope();
+  const { customer } = useCustomer(scope);
+  const { title, needed } = words[featureId];
+  return (
+    <Paywall featureId={featureId} requiredBalance={needed} scope={scope} className="paywall">
+      {({ answer, plans }) => (
+        <>
+          <div role="alert">
+            <h2>{title}</h2>
+            <p>
+              {answer.nextResetAt !== null && `More comes on ${dayOf(answer.nextResetAt)}. `}
+              {customer?.canManageBilling
+                ? "To go on now:"
+                : `Only an owner of this workspace can buy more${model === "premium" ? " credits" : ""}.`}
+            </p>
+          </div>
+          {customer?.canManageBilling && (
+            <>
+              <ul className="offers">
+                {plans.map(({ plan, price, items, action }) => (
+                  <li key={plan.id}>
+                    <div>
+                      <strong>{plan.name}</strong> <span className="offer-price">{price}</span>
+                      <p>
+                        {items
+                          .map(({ text }) => text)
+                          .slice(0, 2)
+                          .join(" · ")}
+                      </p>
+                    </div>
+                    {action}
+                  </li>
+                ))}
+              </ul>
+              <StandIn />
+            </>
+          )}
+        </>
+      )}
+    </Paywall>
+  );
+}
+
+export function StandIn() {
+  return <p className="stand-in">Demo store: nothing is paid. What you buy is given at once.</p>;
+}
