@@ -32,7 +32,7 @@ export async function complete(prompt: string): Promise<Completion> {
 }
 
 /** As long as real ones take, about. */
-const PAUSE_MS = 90;
+const PAUSE_MS = 60;
 const WORDS_AT_ONCE = 3;
 
 /** The same a few words at a time. A prompt with `[fail]` makes it break off midway. */

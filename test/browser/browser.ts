@@ -90,3 +90,30 @@ export async function picture(page: Page, name: string): Promise<void> {
   fs.mkdirSync(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
 }
+
+/** Waits until a meter says so. */
+export async function leftOf(page: Page, meter: string, text: string): Promise<void> {
+  await page
+    .getByRole("meter", { name: meter })
+    .and(page.locator(`[aria-valuetext^="${text}"]`))
+    .waitFor()
+    .catch(async () => {
+      const shown = await page.getByRole("meter", { name: meter }).getAttribute("aria-valuetext");
+      throw new Error(`The meter of ${meter} says ${String(shown)}, and not ${text}.`);
+    });
+}
+
+/** Chooses a model by its radio button, which is drawn by its label. */
+export async function choose(page: Page, model: "Basic" | "Premium"): Promise<void> {
+  await page.locator(".model", { hasText: model }).click();
+}
+
+/** Sends a message and waits for the end of its answer, which `stop` brings about at once. */
+export async function ask(page: Page, text: string, { stop = false } = {}): Promise<void> {
+  await page.getByRole("textbox", { name: "Message" }).fill(text);
+  await page.getByRole("button", { name: "Send" }).click();
+  const stopping = page.getByRole("button", { name: "Stop" });
+  await stopping.waitFor();
+  if (stop) await stopping.click();
+  await page.getByRole("button", { name: "Send" }).waitFor();
+}

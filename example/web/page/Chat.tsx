@@ -132,7 +132,7 @@ function MessageView({ message: { author, name, text, answer } }: { message: Mes
 }
 
 function costOf({ model, status, tokens }: Answer): string {
-  const cost = model === "premium" ? amountOf("credits", tokens / 500) : `${tokens} tokens`;
+  const cost = model === "premium" ? `${amountOf("credits", tokens / 500)} of credits` : `${tokens} tokens`;
   switch (status) {
     case "streaming":
       return cost;

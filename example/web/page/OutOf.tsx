@@ -3,17 +3,18 @@ import type { MissingFeature } from "./Chat.js";
 import { dayOf } from "./formats.js";
 import { Paywall, useCustomer } from "./tally.js";
 
-const words: Record<MissingFeature, { title: string; needed: number }> = {
-  messages: { title: "You have used all your messages", needed: 1 },
-  ai_tokens: { title: "You have used all your AI tokens", needed: 20 },
-  premium_model: { title: "Not enough AI credits for the premium model", needed: 0.4 },
+/** `pays` is the feature of which an offer has more. */
+const words: Record<MissingFeature, { title: string; needed: number; pays: string }> = {
+  messages: { title: "You have used all your messages", needed: 1, pays: "messages" },
+  ai_tokens: { title: "Not enough AI tokens for an answer", needed: 20, pays: "ai_tokens" },
+  premium_model: { title: "Not enough AI credits for the premium model", needed: 0.4, pays: "credits" },
 };
 
 /** What a refused message offers: the day on which it goes on, and what would let it go on now. */
 export function OutOf({ featureId, model }: { featureId: MissingFeature; model: string }) {
   const scope = useScope();
   const { customer } = useCustomer(scope);
-  const { title, needed } = words[featureId];
+  const { title, needed, pays } = words[featureId];
   return (
     <Paywall featureId={featureId} requiredBalance={needed} scope={scope} className="paywall">
       {({ answer, plans }) => (
@@ -36,9 +37,9 @@ export function OutOf({ featureId, model }: { featureId: MissingFeature; model: 
                       <strong>{plan.name}</strong> <span className="offer-price">{price}</span>
                       <p>
                         {items
+                          .filter(({ item }) => item.featureId === pays)
                           .map(({ text }) => text)
-                          .slice(0, 2)
-                          .join(" · ")}
+                          .join(", ")}
                       </p>
                     </div>
                     {action}
