@@ -32,15 +32,15 @@ export async function complete(prompt: string): Promise<Completion> {
 }
 
 /** As long as real ones take, about. */
-const PAUSE_MS = 60;
-const WORDS_AT_ONCE = 3;
+const PAUSE_MS = 50;
+const WORDS_AT_ONCE = 4;
 
 /** The same a few words at a time. A prompt with `[fail]` makes it break off midway. */
 export async function* streamed(model: Model, prompt: string): AsyncGenerator<string> {
   const words = answerTo(model, prompt).split(/(?<= )/);
   for (let at = 0; at < words.length; at += WORDS_AT_ONCE) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    if (at > 12 && prompt.includes("[fail]")) throw new Error("The model has stopped answering.");
+    if (at > 11 && prompt.includes("[fail]")) throw new Error("The model has stopped answering.");
     yield words.slice(at, at + WORDS_AT_ONCE).join("");
   }
 }

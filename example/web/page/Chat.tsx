@@ -71,12 +71,21 @@ interface MessagesProps {
 
 function Messages({ messages, onSuggest }: MessagesProps) {
   const end = useRef<HTMLDivElement>(null);
+  const log = useRef<HTMLDivElement>(null);
   const last = messages?.at(-1);
   const length = messages?.length;
   const written = last?.text.length;
   useEffect(() => {
     end.current?.scrollIntoView({ block: "end" });
   }, [length, written]);
+  const isShown = length !== undefined && length > 0;
+  useEffect(() => {
+    if (!isShown || log.current === null) return;
+    // A paywall, or a phone's keyboard, takes room from below.
+    const resized = new ResizeObserver(() => end.current?.scrollIntoView({ block: "end" }));
+    resized.observe(log.current);
+    return () => resized.disconnect();
+  }, [isShown]);
 
   if (messages === undefined) {
     return (
@@ -104,7 +113,7 @@ function Messages({ messages, onSuggest }: MessagesProps) {
     );
   }
   return (
-    <div className="messages" tabIndex={0} role="log" aria-label="Messages">
+    <div className="messages" ref={log} tabIndex={0} role="log" aria-label="Messages">
       <h1 className="visually-hidden">Chat</h1>
       {messages.map((message) => (
         <MessageView key={message.messageId} message={message} />

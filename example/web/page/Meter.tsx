@@ -2,7 +2,7 @@ import { useId } from "react";
 import type { FeatureBalance } from "../../../src/react/index.js";
 import { useScope } from "./account.js";
 import { amountOf, dayOf } from "./formats.js";
-import { BalanceBreakdown, UsageMeter } from "./tally.js";
+import { BalanceBreakdown, useBalance, UsageMeter } from "./tally.js";
 
 type MeteredId = "messages" | "ai_tokens" | "credits";
 
@@ -37,7 +37,8 @@ function Reading({
           {name}
         </span>
         <span className="meter-left" aria-hidden>
-          <strong>{amountOf(featureId, remaining)}</strong> of {amountOf(featureId, granted)} left
+          <strong>{amountOf(featureId, remaining)}</strong> of {amountOf(featureId, granted)}
+          <span className="meter-word"> left</span>
         </span>
       </div>
       <div
@@ -74,6 +75,9 @@ function MeterSkeleton() {
 /** What the credits are made of: those of the plan, those that were bought, those that are left over. */
 export function CreditGrants() {
   const scope = useScope();
+  const balance = useBalance("credits", scope);
+  // The meter above has said all of a single one.
+  if (balance == null || balance.breakdown.length < 2) return null;
   return (
     <BalanceBreakdown featureId="credits" scope={scope} className="grants">
       {({ name, remaining, granted, nextResetAt, expiresAt }) => (

@@ -30,7 +30,7 @@ export function Plans() {
         {({ plan, change, price, items, action }) => (
           <article className="plan" data-change={change}>
             <h2>{plan.name}</h2>
-            <p className="plan-price">{price}</p>
+            <p className="plan-price">{plan.price === null ? "No charge" : price}</p>
             <ul>
               {items.map(({ item, text }) => (
                 <li key={item.featureId}>{text}</li>
