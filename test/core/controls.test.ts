@@ -7,7 +7,6 @@ import {
   changeControls,
   changePlanControls,
   governingRow,
-  inSum,
   spendLimitOf,
   type Control,
 } from "../../src/core/controls.js";
