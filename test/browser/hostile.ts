@@ -31,13 +31,15 @@ export interface Reply {
 const NAN = { $float: "AAAAAAAA+H8=" };
 
 /** Every public function, with each kind of argument that would be a hole. */
-export function hostileCalls(victim: string, workspaceId: string): Call[] {
+export function hostileCalls(victims: readonly string[], workspaceId: string): Call[] {
   return publicFunctions().flatMap(({ declared, ...call }) => {
     const usual = Object.fromEntries(
       declared.map((name) => [name, usualOf(name)]).filter(([, v]) => v !== undefined),
     );
     const numbers = declared.filter((name) => NUMBERS.includes(name));
-    const foreign = ["customerId", "userId", "entityId"].map((name) => ({ ...usual, [name]: victim }));
+    const foreign = victims.flatMap((victim) =>
+      ["customerId", "userId", "entityId"].map((name) => ({ ...usual, [name]: victim })),
+    );
     const amounts = [-5, NAN].flatMap((amount) => [
       ...numbers.map((name) => ({ ...usual, [name]: amount })),
       { ...usual, value: amount },

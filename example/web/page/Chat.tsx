@@ -150,7 +150,7 @@ function costOf({ model, status, tokens }: Answer): string {
     case "stopped":
       return `Stopped. Charged for what is written: ${cost}`;
     case "cut_off":
-      return `${model === "premium" ? "Your credits" : "Your tokens"} ended here. Charged: ${cost}`;
+      return `Too few ${model === "premium" ? "credits" : "tokens"} to go on. Charged for what is written: ${cost}`;
     case "failed":
       return `The model broke off. Charged for what is written: ${cost}`;
   }
