@@ -46,6 +46,8 @@ export interface SubscriptionView<Ids extends CatalogIds = CatalogIds> {
   trialEndsAt?: number;
   pastDueAt?: number;
   suspendsAt?: number;
+  /** Until here it is paid, where somebody bills it. */
+  paidUntil?: number;
   quantities?: Record<string, number>;
 }
 

@@ -57,22 +57,34 @@ export const list = query({
   },
 });
 
-const {
-  customerId: _customer,
-  subscriptionId: _id,
-  anchor: _anchor,
-  ...heldFields
-} = subscriptionValidator.fields;
-const heldValidator = v.object(heldFields);
+const { planId, entityId, status, group, addOn, startsAt, endsAt, trialEndsAt, pastDueAt } =
+  subscriptionValidator.fields;
+const { suspendsAt, paidUntil, quantities } = subscriptionValidator.fields;
+/** What browsers may see: nothing of whoever bills it. */
+const heldValidator = v.object({
+  planId,
+  entityId,
+  status,
+  group,
+  addOn,
+  startsAt,
+  endsAt,
+  trialEndsAt,
+  pastDueAt,
+  suspendsAt,
+  paidUntil,
+  quantities,
+});
+type Held = Infer<typeof heldValidator>;
 
 /**
- * The plans that a customer (and one entity of his) holds now, or is to hold. One who has not begun is
- * shown with the default plans.
+ * The plans that a customer (and one entity of his) holds now, or is to hold, as he may see them. One who
+ * has not begun is shown with the default plans.
  */
 export const held = query({
   args: { customerId: v.string(), entityId: v.optional(v.string()), defaults: v.array(planValidator) },
   returns: v.array(heldValidator),
-  handler: async (ctx, { customerId, entityId, defaults }): Promise<Infer<typeof heldValidator>[]> => {
+  handler: async (ctx, { customerId, entityId, defaults }): Promise<Held[]> => {
     const now = Date.now();
     if ((await findCustomer(ctx, customerId)) === null)
       return defaults.map(({ id: planId, group, addOn }) => ({
@@ -84,12 +96,17 @@ export const held = query({
       }));
     const open = await openSubscriptions(ctx, customerId, now);
     const own = open.filter((each) => each.entityId === undefined || each.entityId === entityId);
-    return own.map((each) => {
-      const { customerId: _, subscriptionId: _id, anchor: _anchor, ...fields } = shownSubscription(each, now);
-      return fields;
-    });
+    return own.map((each) => heldOf(each, now));
   },
 });
+
+function heldOf(subscription: Subscription, now: number): Held {
+  const { planId, entityId, group, addOn, startsAt, endsAt, trialEndsAt, pastDueAt } = subscription;
+  const { suspendsAt, paidUntil, quantities } = subscription;
+  const status = statusOf(subscription, now);
+  const begun = { planId, entityId, status, group, addOn, startsAt, endsAt, trialEndsAt, pastDueAt };
+  return { ...begun, suspendsAt, paidUntil, quantities };
+}
 
 /** Those that have not ended: active ones, and scheduled ones. */
 export async function openSubscriptions(

@@ -25,11 +25,6 @@ export interface PaymentsOptions {
 }
 
 type ArgsWith<Scope extends PropertyValidators, Args> = ObjectType<Scope> & Args;
-type BrowserAction<Scope extends PropertyValidators, Args, Answer> = RegisteredAction<
-  "public",
-  ArgsWith<Scope, Args>,
-  Promise<Answer>
->;
 
 /** A plan of the customer's, or of an entity of his. */
 export interface HeldArgs {
@@ -40,21 +35,22 @@ export interface HeldArgs {
 /**
  * Actions that are safe to export to browsers: on the account of whoever is signed in, if he may manage its
  * billing (`canManageBilling`; absent: yes without an entity, no with one). Prices and what they give come from
- * the catalog on the server.
+ * the catalog on the server. (Code generation finds the types of an action only where it is called by its own
+ * name: no alias.)
  */
 export interface PaymentsApi<Scope extends PropertyValidators> {
   /** Where to pay; or done at once: `url` is null then. */
-  checkout: BrowserAction<Scope, BuyArgs, Bought>;
+  checkout: RegisteredAction<"public", ArgsWith<Scope, BuyArgs>, Promise<Bought>>;
   /** What a checkout would cost, and when; nothing is changed. */
-  preview: BrowserAction<Scope, Omit<BuyArgs, "successUrl">, Previewed>;
+  preview: RegisteredAction<"public", ArgsWith<Scope, Omit<BuyArgs, "successUrl">>, Promise<Previewed>>;
   /** Asks the provider for what was just paid, for somebody who comes back from a checkout before the webhook does. */
-  confirm: BrowserAction<Scope, object, { credited: number }>;
+  confirm: RegisteredAction<"public", ArgsWith<Scope, object>, Promise<{ credited: number }>>;
   /** Ends a plan with the period that is paid. */
-  cancel: BrowserAction<Scope, HeldArgs, { endsAt: number }>;
+  cancel: RegisteredAction<"public", ArgsWith<Scope, HeldArgs>, Promise<{ endsAt: number }>>;
   /** Takes a cancellation back. */
-  resume: BrowserAction<Scope, HeldArgs, { resumed: boolean }>;
+  resume: RegisteredAction<"public", ArgsWith<Scope, HeldArgs>, Promise<{ resumed: boolean }>>;
   /** The provider's page of invoices and means of payment. */
-  portal: BrowserAction<Scope, { returnUrl?: string }, { url: string }>;
+  portal: RegisteredAction<"public", ArgsWith<Scope, { returnUrl?: string }>, Promise<{ url: string }>>;
 }
 
 /** A deployment's own address; Convex sets it. */

@@ -14,6 +14,8 @@ export type CheckoutArgs<PlanId extends string = string> = (
   successUrl?: string;
   /** Units bought in advance, by feature. */
   quantities?: Record<string, number>;
+  /** The part of the customer that is to have it for itself. */
+  entityId?: string;
   /** Whether to go where he pays; otherwise the answer says where. True, unless told. */
   redirect?: boolean;
 };
@@ -53,14 +55,18 @@ export const isMissing = (error: unknown): boolean =>
   error instanceof Error && /Could not find (public )?function/.test(error.message);
 
 const EXPORTS = {
-  sell: "export const { checkout } = payments.api()",
-  show: "export const { customer, balances, plans } = tally.api()",
-};
+  sell: [
+    "export const { checkout } = payments.api()",
+    "createTallyReact({ customer, balances, plans, checkout })",
+  ],
+  show: ["export const { customer, balances, plans } = tally.api()", "createTallyReact(api.billing)"],
+} as const;
 
 export function missing(name: string, what: keyof typeof EXPORTS): TallyError<"not_supported"> {
+  const [exported, given] = EXPORTS[what];
   return tallyError(
     "not_supported",
-    `The app exports no ${name} from the module whose functions createTallyReact was given. Add "${EXPORTS[what]}" to it.`,
+    `The app gave createTallyReact no ${name}, or does not export it. Export it ("${exported}") and give it: ${given}.`,
   );
 }
 

@@ -20,6 +20,9 @@ export interface TallyReact<Ids extends CatalogIds = CatalogIds, Scope = AnyScop
  * export const { useCustomer, useCheck, UsageMeter, Gate } = createTallyReact(api.billing);
  * ```
  *
+ * An app that sells has its `checkout` in another module: then give it each of them, as in
+ * `createTallyReact({ customer, balances, plans, checkout })`.
+ *
  * Where the app's generated types cannot carry them: `createTallyReact<typeof tally>(api.billing)`, with
  * an `import type` of `tally`.
  */

@@ -15,7 +15,7 @@ export type AnyScope = Record<string, Value | undefined>;
 
 type Query<Answer> = FunctionReference<"query", "public", DefaultFunctionArgs, Answer>;
 
-/** What an app exports of `tally.api()`, and of `payments.api()` if it sells: `api.billing`, say. */
+/** What an app exports of `tally.api()`: `api.billing`, say; and of `payments.api()`, if it sells. */
 export interface BillingApi {
   customer: Query<CustomerView | null>;
   balances: Query<BalanceView[] | null>;
@@ -28,6 +28,8 @@ export interface BillingApi {
 export interface CheckoutResult {
   /** Where the customer pays; nothing where nothing is to be paid. */
   url?: string | null;
+  /** It is had (or decided) already. */
+  done?: boolean;
 }
 
 type View<Api extends BillingApi> = NonNullable<FunctionReturnType<Api["customer"]>>;

@@ -8,7 +8,7 @@ import { tally } from "../../convex/billing.js";
 import schema from "../../convex/schema.js";
 import { defineCatalog, Tally, type Identity } from "../../src/client/index.js";
 import { deployment, signedIn } from "./deployment.js";
-import { registerInspected, stored } from "./stored.js";
+import { alter, registerInspected, stored } from "./stored.js";
 
 /** What Convex hangs on a registered function. */
 interface Registered {
@@ -276,6 +276,18 @@ describe("a signed-in user", () => {
       }
     });
     expect(await signedIn(t, "bob").query(api.billing.customer, {})).toMatchObject({ planIds: ["pro"] });
+  });
+
+  test("sees his plan without whoever bills it", async () => {
+    const t = await withBob();
+    for (const subscription of (await stored(t)).subscriptions)
+      await alter(t, subscription, { externalId: "sub_secret", revision: 4_711, returnedUntil: 4_712 });
+    const customer = await signedIn(t, "bob").query(api.billing.customer, {});
+    expect(customer).toMatchObject({
+      planIds: ["pro"],
+      subscriptions: [{ planId: "pro", status: "active" }],
+    });
+    expect(JSON.stringify(customer)).not.toMatch(/sub_secret|471[12]/);
   });
 
   test("is who his token says, whatever his name is", async () => {

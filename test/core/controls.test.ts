@@ -27,6 +27,7 @@ import {
   monthly,
   orCredits,
   row,
+  usageBased,
 } from "./fixtures.js";
 
 const everyMonth: UsageLimit = { max: 10, interval: "month" };
@@ -149,6 +150,40 @@ describe("a control of overage", () => {
     const none: ControlChange = { overageAllowed: null, spendLimit: null };
     expect(changeControls(controlled, none, JAN_31)).toStrictEqual(messages());
   });
+});
+
+describe("what one entity may know of the others", () => {
+  const byUse = (id: string, granted: number, used: number) =>
+    grant(id, { granted, used, reset: monthly, planId: "pro", overage: usageBased });
+  const others = [
+    row("messages", [byUse("of-ada", 10, 13), grant("gift", { granted: 5 })], { entityId: "ada" }),
+    row("messages", [byUse("of-bob", 10, 10.5)], { entityId: "bob" }),
+  ];
+  const seat = row("messages", [byUse("own", 1, 1)], { entityId: "seat" });
+
+  test("is their sum, and nothing of any of them", () => {
+    const sum = inSum("messages", others, JAN_31);
+    expect(sum.grants.map(({ granted, used }) => [granted, used])).toEqual([
+      [0, 3.5],
+      [20, 0],
+    ]);
+    expect(JSON.stringify(sum)).not.toMatch(/ada|bob|gift/);
+    expect(nextChangeAt(sum)).toBeGreaterThan(Date.UTC(9998, 0));
+  });
+
+  test.each([[4.5], [{ percent: 20 }]])(
+    "holds it to a spend limit of %j as they do themselves",
+    (spendLimit) => {
+      const shared = changeControls(messages(), { spendLimit }, JAN_31);
+      const sum = inSum("messages", others, JAN_31);
+      for (const units of [0.5, 0.7, 1, 1.1]) {
+        const asked = ask(units, { entityId: "seat" });
+        expect(decide([shared, seat, sum], asked)).toEqual(decide([shared, seat, ...others], asked));
+      }
+      const most = ask(10, { entityId: "seat" });
+      expect(draw([shared, seat, sum], most, "cap").applied).toBe(typeof spendLimit === "number" ? 1 : 0.7);
+    },
+  );
 });
 
 describe("a spend limit by percentage", () => {

@@ -324,7 +324,7 @@ describe("a query that fails", () => {
         <Shown />
       </Boundary>,
     );
-    expect(container.textContent).toContain("The app exports no plans");
+    expect(container.textContent).toContain("gave createTallyReact no plans");
     vi.restoreAllMocks();
   });
 });

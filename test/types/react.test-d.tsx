@@ -1,8 +1,10 @@
-import type { ApiFromModules, FunctionReference } from "convex/server";
+import type { ApiFromModules } from "convex/server";
+import type { VString } from "convex/values";
 import type { OptimisticLocalStore } from "convex/browser";
 import { describe, expectTypeOf, test } from "vitest";
 import { createTallyReact, type BillingApi, type CheckAnswer } from "../../src/react/index.js";
-import type { BrowserApi, PlanView } from "../../src/client/index.js";
+import type { BrowserApi, CatalogIds, PlanView } from "../../src/client/index.js";
+import type { Payments } from "../../src/payments/index.js";
 import type { Api } from "./api.js";
 import type { tally } from "./app.js";
 
@@ -94,16 +96,19 @@ describe("createTallyReact", () => {
     expectTypeOf(useCustomer().customer?.planIds).toEqualTypeOf<string[] | undefined>();
   });
 
-  test("takes an api with a checkout, and one without", () => {
-    type Checkout = FunctionReference<
-      "action",
-      "public",
-      { planId: string; successUrl: string },
-      { url: string | null }
-    >;
-    expectTypeOf<Api["app"] & { checkout: Checkout }>().toExtend<BillingApi>();
+  test("takes an api with the checkout of payments, and one without", () => {
+    type Sold = ApiFromModules<{
+      store: ReturnType<Payments<CatalogIds, { workspaceId: VString }>["api"]>;
+    }>["store"];
+    const { customer, balances, plans } = api.app;
+    const store = {} as Sold;
+    const { useCheckout } = createTallyReact({ customer, balances, plans, checkout: store.checkout });
+    void useCheckout().checkout({ planId: "pro", quantities: { seats: 2 }, entityId: "ada" });
+    expectTypeOf<Api["app"] & Pick<Sold, "checkout">>().toExtend<BillingApi>();
     expectTypeOf<Api["app"]>().toExtend<BillingApi>();
     expectTypeOf<Omit<Api["app"], "customer">>().not.toExtend<BillingApi>();
+    expectTypeOf<Api["app"] & { checkout: Sold["portal"] }>().toExtend<BillingApi>();
+    expectTypeOf<Api["app"] & { checkout: Sold["cancel"] }>().not.toExtend<BillingApi>();
   });
 });
 

@@ -3886,14 +3886,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           addOn: boolean;
           endsAt?: number;
           entityId?: string;
-          externalId?: string;
           group: string;
           paidUntil?: number;
           pastDueAt?: number;
           planId: string;
           quantities?: Record<string, number>;
-          returnedUntil?: number;
-          revision?: number;
           startsAt: number;
           status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
           suspendsAt?: number;
