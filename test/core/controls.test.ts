@@ -7,6 +7,7 @@ import {
   changeControls,
   changePlanControls,
   governingRow,
+  inSum,
   spendLimitOf,
   type Control,
 } from "../../src/core/controls.js";
