@@ -3,7 +3,8 @@
  *
  * `core` is the rules, `component` decides by calling them, `client` is what an
  * app imports and knows the component by its generated types alone, `payments`
- * is what it imports to sell, and the only place that knows a provider, `react`
+ * is what it imports to sell, and the only place that knows a provider, `wire`
+ * is what the peers' clients call, which `http`, `autumn` and `billingos` serve, `react`
  * shares the rules with the browser and knows the client's types, and `convex`
  * is an app like any other: it sees what an app that installed the package would
  * see.
@@ -31,6 +32,18 @@ export const doors = [
     opens: ["core/", "client/"],
     opensForTypes: ["component/_generated/component.js"],
   }),
+  ...folder("src/wire", {
+    packages: ["convex/", "zod"],
+    opens: ["core/", "client/"],
+    opensForTypes: ["payments/", "component/_generated/component.js"],
+  }),
+  ...["src/http", "src/autumn", "src/billingos"].flatMap((entry) =>
+    folder(entry, {
+      packages: ["convex/"],
+      opens: ["core/", "client/", "wire/"],
+      opensForTypes: ["payments/", "component/_generated/component.js"],
+    }),
+  ),
   ...folder("src/react", {
     packages: ["convex/", "react"],
     opens: ["core/"],
@@ -43,6 +56,9 @@ export const doors = [
       "src/client/index.js",
       "src/payments/index.js",
       "src/payments/stripe.js",
+      "src/http/index.js",
+      "src/autumn/index.js",
+      "src/billingos/index.js",
     ],
   }),
   file("src/test.ts", {

@@ -1,0 +1,3 @@
+/** `convex-tally/http`: Autumn's and BillingOS's wire protocols on an app's own HTTP routes. */
+export { registerRoutes, type RoutesOptions } from "./routes.js";
+export type { SecretKey } from "./keys.js";

@@ -1,0 +1,55 @@
+/** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
+import { balanceOperations } from "./operations/balances.js";
+import type { Served } from "./operations.js";
+import { restRoutes, type RestRoute } from "./rest.js";
+
+/** Every operation by its name, as in Autumn's `POST /v1/<name>`. */
+export const operations: Readonly<Record<string, Served>> = {
+  ...balanceOperations,
+};
+
+/** An operation with the body that the request stands for. */
+export interface Routed {
+  name: string;
+  operation: Served;
+  body: unknown;
+}
+
+/**
+ * What a request asks for; null if there is nothing of that name. REST paths come first: they are exact, and the
+ * same path means the same thing in both styles.
+ */
+export function routed(method: string, path: string, query: URLSearchParams, body: unknown): Routed | null {
+  const segments = path.split("/").map(decoded);
+  for (const route of restRoutes) {
+    const params = matched(route, method, segments);
+    if (params === null) continue;
+    const operation = operations[route.operation];
+    if (operation === undefined) continue;
+    return { name: route.operation, operation, body: route.body(params, body, query) };
+  }
+  const name = segments.join(".");
+  const operation = method === "POST" && Object.hasOwn(operations, name) ? operations[name] : undefined;
+  return operation === undefined ? null : { name, operation, body };
+}
+
+function matched(route: RestRoute, method: string, segments: string[]): Record<string, string> | null {
+  const parts = route.path.split("/");
+  if (route.method !== method || parts.length !== segments.length) return null;
+  const params: Record<string, string> = {};
+  for (const [index, part] of parts.entries()) {
+    const segment = segments[index] ?? "";
+    if (part.startsWith(":")) params[part.slice(1)] = segment;
+    else if (part !== segment) return null;
+  }
+  return params;
+}
+
+/** Clients encode ids in paths, some of them not wholly. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
