@@ -62,7 +62,7 @@ test("a restart finds all as it was: documents, jobs, variables, the time and it
   await first.close();
 
   const second = await engineOf(exampleApp, { dataDir });
-  expect(await value(second, "chat:list", {}, ann)).toEqual([{ author: "user", text: "Hello" }]);
+  expect(await value(second, "chat:list", {}, ann)).toMatchObject([{ author: "user", text: "Hello" }]);
   expect(await value(second, "usage:getUsage", { featureId: "messages" }, ann)).toMatchObject({ used: 1 });
   expect(Object.fromEntries(second.env)).toEqual({ SECRET: "s3" });
   expect(second.now() - now).toBeLessThan(60_000);

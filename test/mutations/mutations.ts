@@ -823,12 +823,12 @@ const doors = [
     ],
   ),
   ...of(
-    "src/client/api.ts",
+    "src/component/events.ts",
     ["test/app/security.test.ts"],
     [
       [
         "one entity's user does not see what the others did",
-        "identity.entityId === undefined || entityId === identity.entityId",
+        "entityId === undefined || event.entityId === entityId",
         "true",
       ],
     ],
