@@ -50,6 +50,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "wire",
+          include: ["test/wire/**/*.test.ts"],
+          ...convexRuntime,
+        },
+      },
+      {
+        test: {
           name: "react",
           include: ["test/react/**/*.test.{ts,tsx}"],
           ...patient,

@@ -121,7 +121,7 @@ const changedValidator = v.object({
 });
 
 /**
- * Sets what is left, used or granted by hand: of an entity's own balance, or of all that a use without
+ * Sets what is left, used or granted by hand, or adds to what is left: of an entity's own balance, or of all that a use without
  * an entity can draw on. An operator's correction, with who and why.
  */
 export const set = mutation({
@@ -136,6 +136,7 @@ export const set = mutation({
       v.object({ remaining: v.number() }),
       v.object({ usage: v.number() }),
       v.object({ granted: v.number() }),
+      v.object({ added: v.number() }),
     ),
     ...provenanceFields,
   },

@@ -486,6 +486,19 @@ export const list = query({
   },
 });
 
+/** Whose open reservations have that id: one customer's, as a rule; two of several. */
+export const holders = query({
+  args: { reservationId: v.string() },
+  returns: v.array(v.string()),
+  handler: async (ctx, { reservationId }) => {
+    const open = await ctx.db
+      .query("reservations")
+      .withIndex("by_reservation_id", (q) => q.eq("reservationId", reservationId))
+      .take(2);
+    return open.map(({ customerId }) => customerId);
+  },
+});
+
 async function findReservation(
   ctx: QueryCtx,
   customerId: string,

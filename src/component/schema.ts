@@ -256,6 +256,8 @@ export default defineSchema({
   })
     .index("by_reservation", ["customerId", "reservationId"])
     .index("by_entity", ["customerId", "entityId"])
+    // For clients that settle by the id alone.
+    .index("by_reservation_id", ["reservationId"])
     .index("by_expiry", ["expiresAt"]),
 
   /**

@@ -50,14 +50,14 @@ export function sorted(value: unknown): string | undefined {
   );
 }
 
-/** What balances, or one grant of them, are to be: exactly one of the three. */
-export type Target = { remaining: number } | { usage: number } | { granted: number };
+/** What balances, or one grant of them, are to be (or what is to be added to them): exactly one of the four. */
+export type Target = { remaining: number } | { usage: number } | { granted: number } | { added: number };
 
 /**
  * Sets a grant, or all that can pay in `scope` together, by hand: `remaining` and `usage` change what
  * is used (below 0, if more is to be left than was granted), `granted` what the grant grants. Where so
  * much is to be left, nothing is owed. A total is taken and given in burn order, what is owed first,
- * as Autumn's `balances.update`. Rows must be advanced to `scope.now`. Throws `invalid_argument`.
+ * as Autumn's `balances.update`; `added` so changes what is left less what is owed. Rows must be advanced to `scope.now`. Throws `invalid_argument`.
  */
 export function setGrants<Row extends Balance>(
   given: readonly Row[],
@@ -96,6 +96,8 @@ export function setGrants<Row extends Balance>(
     first.granted = target.granted;
   } else if ("usage" in target) {
     spread(chosen, exact(target.usage).minus(total(chosen.map(({ used }) => exact(used)))));
+  } else if ("added" in target) {
+    spread(chosen, exact(target.added).neg());
   } else {
     for (const grant of chosen) refill(grant, over(grant));
     spread(chosen, total(chosen.map(left)).minus(target.remaining));

@@ -1,11 +1,15 @@
 /** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
-import { balanceOperations } from "./operations/balances.js";
+import { checkOperations } from "./operations/checks.js";
+import { grantOperations } from "./operations/grants.js";
+import { useOperations } from "./operations/uses.js";
 import type { Served } from "./operations.js";
 import { restRoutes, type RestRoute } from "./rest.js";
 
 /** Every operation by its name, as in Autumn's `POST /v1/<name>`. */
 export const operations: Readonly<Record<string, Served>> = {
-  ...balanceOperations,
+  ...checkOperations,
+  ...useOperations,
+  ...grantOperations,
 };
 
 /** An operation with the body that the request stands for. */

@@ -1630,7 +1630,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           perEntity?: boolean;
           reason?: string;
           target:
-            { remaining: number } | { usage: number } | { granted: number };
+            | { remaining: number }
+            | { usage: number }
+            | { granted: number }
+            | { added: number };
         },
         {
           balance: {
@@ -3049,6 +3052,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             reservationId: string;
             value: number;
           },
+        Name
+      >;
+      holders: FunctionReference<
+        "query",
+        "internal",
+        { reservationId: string },
+        Array<string>,
         Name
       >;
       list: FunctionReference<

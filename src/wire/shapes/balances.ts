@@ -187,3 +187,7 @@ function rolloversOf(parts: readonly Part[]): Json {
 }
 
 const intervalOf = ({ interval }: Part): string | null => interval ?? null;
+
+/** Several pools by their features' ids. */
+export const byFeature = (pools: readonly PoolBalance[], shape: (pool: PoolBalance) => Json): Json =>
+  Object.fromEntries(pools.map((pool) => [pool.featureId, shape(pool)]));

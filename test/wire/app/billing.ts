@@ -1,0 +1,20 @@
+import { componentsGeneric } from "convex/server";
+import type { ComponentApi } from "../../../src/component/_generated/component.js";
+import { Tally, type Identity } from "../../../src/client/index.js";
+import { demo, Payments } from "../../../src/payments/index.js";
+import { catalog } from "./catalog.js";
+
+const { tally: component } = componentsGeneric() as unknown as { tally: ComponentApi };
+
+export const tally = new Tally(component, {
+  catalog,
+  identify: async (ctx): Promise<Identity | null> => {
+    const user = await ctx.auth.getUserIdentity();
+    return user === null ? null : { customerId: user.subject, name: user.name, email: user.email };
+  },
+});
+
+export const payments = new Payments(tally, {
+  provider: demo({ enabled: true }),
+  allowedOrigins: ["https://app.example.com"],
+});
