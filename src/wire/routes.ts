@@ -1,5 +1,6 @@
 /** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
 import { checkOperations } from "./operations/checks.js";
+import { eventOperations } from "./operations/events.js";
 import { grantOperations } from "./operations/grants.js";
 import { useOperations } from "./operations/uses.js";
 import type { Served } from "./operations.js";
@@ -10,6 +11,7 @@ export const operations: Readonly<Record<string, Served>> = {
   ...checkOperations,
   ...useOperations,
   ...grantOperations,
+  ...eventOperations,
 };
 
 /** An operation with the body that the request stands for. */

@@ -135,6 +135,13 @@ describe("setting by hand", () => {
     expect(set(messages(grant("a", { used: 30 })), { remaining: 90 })).toEqual({ a: 10 });
   });
 
+  test("what is added repays what is owed, then refills; what is taken away goes below zero at last", () => {
+    const owing = messages(grant("a", { used: 130 }), grant("b", { used: 10 }));
+    expect(set(owing, { added: 50 })).toEqual({ a: 80, b: 10 });
+    expect(set(messages(grant("a", { used: 30 })), { added: 50 })).toEqual({ a: -20 });
+    expect(set(messages(grant("a", { used: 30 })), { added: -90 })).toEqual({ a: 120 });
+  });
+
   test("more left than was granted is use below zero", () => {
     expect(set(messages(grant("a", { used: 30 })), { remaining: 150 })).toEqual({ a: -50 });
   });
