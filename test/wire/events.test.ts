@@ -139,11 +139,12 @@ describe("an aggregate", () => {
   });
 
   test("reads at most 10,000 rows, and says that there were more", async () => {
+    vi.useFakeTimers({ now: NOW });
     const event = { kind: "usage", featureId: "messages", customerId: "ada", value: 1, draws: [] };
     let read = 0;
     const list = (_ctx: unknown, { limit }: { limit: number }) => {
       read += limit;
-      const page = Array.from({ length: limit }, () => ({ ...event, createdAt: Date.now() }));
+      const page = Array.from({ length: limit }, () => ({ ...event, createdAt: NOW }));
       return Promise.resolve({ page, cursor: "more" });
     };
     const endless = { tally: { catalog, events: { list } } } as unknown as Parameters<
