@@ -19,6 +19,7 @@ import type * as credits from "../credits.js";
 import type * as demo from "../demo.js";
 import type * as digests from "../digests.js";
 import type * as emails from "../emails.js";
+import type * as http from "../http.js";
 import type * as model from "../model.js";
 import type * as operator from "../operator.js";
 import type * as store from "../store.js";
@@ -44,6 +45,7 @@ const fullApi: ApiFromModules<{
   demo: typeof demo;
   digests: typeof digests;
   emails: typeof emails;
+  http: typeof http;
   model: typeof model;
   operator: typeof operator;
   store: typeof store;

@@ -15,7 +15,7 @@ import { startDeployment, type RunningDeployment } from "./server.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
 /** What the app may read of the environment that this was started in. */
-const PASSED_ON = ["TALLY_SECRET_KEY", "AUTH_ISSUER", "AUTH_JWKS"];
+const PASSED_ON = ["TALLY_SECRET_KEY", "TALLY_SECRET_KEY_NEW", "AUTH_ISSUER", "AUTH_JWKS"];
 
 console.log(
   "Embedded deployment: a development stand-in on this machine. It is not Convex; deploy there to be live.",
