@@ -2,7 +2,7 @@
 import type { FunctionReturnType } from "convex/server";
 import type { MutationContext, QueryContext } from "../client/contexts.js";
 import type { Identity } from "../client/identity.js";
-import { assertQuantities } from "../client/subscriptions.js";
+import { assertQuantities, type When } from "../client/subscriptions.js";
 import { versionOf } from "../client/versions.js";
 import type { ComponentApi } from "../component/_generated/component.js";
 import { assertId, refuse } from "../core/arguments.js";
@@ -38,6 +38,19 @@ export interface BuyArgs {
   successUrl?: string;
 }
 
+/** What trusted code may ask for besides. */
+export interface TrustedBuyArgs extends BuyArgs {
+  /** False: without the trial that the plan has. */
+  trial?: false;
+}
+
+/** A plan that is to end: with the period that is paid, unless told. */
+export interface EndArgs {
+  planId: string;
+  entityId?: string;
+  when?: When;
+}
+
 export interface Bought {
   /** Where to pay; null if nothing is to be paid any more. */
   url: string | null;
@@ -48,14 +61,16 @@ export interface Bought {
 /** What a checkout would do, in whole currency units. */
 export interface Previewed {
   currency: string;
-  /** What is paid at once, credits below 0. */
-  lines: PreviewLine[];
+  /** What is paid at once, credits below 0; of something new, with what it is. */
+  lines: (PreviewLine & { featureId?: string; units?: number })[];
   total: number;
   /** When the plan begins: now, or with the end of what is paid already. */
   when: "now" | "period_end";
   startsAt: number;
   /** What is paid next, if anything is, should nothing change. */
   next: { at: number; total: number } | null;
+  /** Whether the payer is sent to a page of the provider's; else it is done at once. */
+  redirects: boolean;
 }
 
 type Standing = FunctionReturnType<ComponentApi["purchases"]["standing"]>;
@@ -79,7 +94,11 @@ export class Checkouts {
    * one that costs less and waits for the end of what is paid. Throws `plan_not_found`, `entity_not_found`,
    * `payment_failed`, `not_supported`.
    */
-  async buy(ctx: MutationContext, payer: Identity, args: BuyArgs & { successUrl: string }): Promise<Bought> {
+  async buy(
+    ctx: MutationContext,
+    payer: Identity,
+    args: TrustedBuyArgs & { successUrl: string },
+  ): Promise<Bought> {
     const wanted = this.wanted(args);
     const { plan, order, entityId } = wanted;
     if (isTopUp(plan)) {
@@ -92,7 +111,7 @@ export class Checkouts {
     if (order.lines.length === 0) return await this.takeFree(ctx, payer, wanted, standing);
     if (order.every === null) throw notForSale(plan, "it is paid once, and what it gives resets");
     if (billed !== null) return await this.change(ctx, payer, wanted, standing, billed, args.successUrl);
-    const trialDays = this.trialDays(plan, standing);
+    const trialDays = this.trialDays(plan, standing, args);
     if (trialDays !== undefined && plan.trial?.cardRequired !== true) {
       const { customerId } = payer;
       await this.tally.subscriptions.attach(ctx, { customerId, planId: plan.id, entityId, trial: true });
@@ -102,13 +121,17 @@ export class Checkouts {
   }
 
   /** What `buy` would cost, and when; nothing is changed. */
-  async preview(ctx: QueryContext, payer: Identity, args: BuyArgs): Promise<Previewed> {
+  async preview(ctx: QueryContext, payer: Identity, args: TrustedBuyArgs): Promise<Previewed> {
     const { plan, order, entityId } = this.wanted(args);
     const standing = await this.standing(ctx, payer, plan, entityId);
     const billed = billedOf(standing);
     const now = Date.now();
-    const shownOf = (lines: readonly PreviewLine[]) =>
-      lines.map(({ name, amount }) => ({ name, amount: this.whole(amount) }));
+    const shownOf = (lines: Previewed["lines"]) =>
+      lines.map(({ name, amount, featureId, units }) => ({
+        name,
+        amount: this.whole(amount),
+        ...(featureId !== undefined && { featureId, units }),
+      }));
     if (billed !== null && !isTopUp(plan)) {
       const from = this.orderOfHeld(billed);
       const when = isSamePlan(billed, plan, order, from)
@@ -134,9 +157,10 @@ export class Checkouts {
         when,
         startsAt,
         next,
+        redirects: isPastDue(billed),
       };
     }
-    const trialDays = isTopUp(plan) ? undefined : this.trialDays(plan, standing);
+    const trialDays = isTopUp(plan) ? undefined : this.trialDays(plan, standing, args);
     const lines = soldBy(plan, order, this.tally.catalog).lines.filter(
       ({ every }) => trialDays === undefined || every === null,
     );
@@ -153,23 +177,55 @@ export class Checkouts {
       when: "now",
       startsAt: now,
       next: at === null ? null : { at, total: this.whole(recurringTotal(order)) },
+      redirects: order.lines.length > 0 && (trialDays === undefined || plan.trial?.cardRequired === true),
     };
   }
 
-  /** Ends a plan with the period that is paid. Throws `plan_not_found`. */
-  async cancel(ctx: MutationContext, payer: Identity, named: { planId: string; entityId?: string }) {
-    const plan = this.tally.catalog.plan(named.planId);
-    const standing = await this.standing(ctx, payer, plan, named.entityId);
+  /** Ends a plan, with the period that is paid unless told. Throws `plan_not_found`. */
+  async cancel(ctx: MutationContext, payer: Identity, { planId, entityId, when = "period_end" }: EndArgs) {
+    const plan = this.tally.catalog.plan(planId);
+    const standing = await this.standing(ctx, payer, plan, entityId);
     const billed = billedOf(standing);
     if (billed?.planId !== plan.id) {
       const { customerId } = payer;
       return await this.tally.subscriptions
-        .cancel(ctx, { customerId, ...named })
+        .cancel(ctx, { customerId, planId, entityId, when })
         .then(({ endsAt }) => ({ endsAt }));
     }
-    const told = await this.provider.setCanceled(this.heldBy(billed, standing), true);
+    const held = this.heldBy(billed, standing);
+    if (when === "now") {
+      const { externalId, periodStart, periodEnd } = held;
+      await this.provider.end(externalId);
+      const now = Date.now();
+      await this.facts.follow(ctx, { externalId, status: "canceled", periodStart, periodEnd }, now);
+      return { endsAt: now };
+    }
+    const told = await this.provider.setCanceled(held, true);
     await this.facts.follow(ctx, told, Date.now());
     return { endsAt: told.cancelAt ?? told.periodEnd };
+  }
+
+  /** What ending a plan would credit, and when it would end; nothing is changed. */
+  async previewCancel(ctx: QueryContext, payer: Identity, { planId, entityId, when }: EndArgs) {
+    const plan = this.tally.catalog.plan(planId);
+    const billed = billedOf(await this.standing(ctx, payer, plan, entityId));
+    const now = Date.now();
+    const nothing = { currency: this.currency, lines: [], total: 0, next: null, redirects: false };
+    if (billed?.planId !== plan.id || when !== "now")
+      return { ...nothing, when: when ?? "period_end", startsAt: billed?.paidUntil ?? now };
+    const from = this.orderOfHeld(billed);
+    const credits = prorate(from, { ...from, lines: [], total: 0 }, periodOf(billed), now);
+    const { lines } = soldBy(billed.plan, { ...from, lines: credits }, this.tally.catalog);
+    return {
+      ...nothing,
+      lines: lines.map(({ name, amount }) => ({
+        name: `Unused time of ${name}`,
+        amount: this.whole(amount),
+      })),
+      total: this.whole(proratedTotal(credits)),
+      when,
+      startsAt: now,
+    };
   }
 
   /** Takes a cancellation back, or a change that waits. Throws `plan_not_found`. */
@@ -199,6 +255,14 @@ export class Checkouts {
     );
   }
 
+  /** The provider's page where somebody keeps a means of payment, whether he has bought or not. */
+  async setUp(ctx: MutationContext, payer: Identity, backTo: string): Promise<{ url: string }> {
+    const { account } = this.tally.component.purchases;
+    const known = await ctx.runQuery(account, { customerId: payer.customerId, provider: this.provider.name });
+    const accountId = known ?? (await this.openAccount(ctx, payer));
+    return await this.provider.portal({ accountId, returnUrl: backTo, pagesUrl: this.pagesUrl });
+  }
+
   private wanted({ planId, productId, quantities, entityId }: BuyArgs): Wanted {
     if ((planId === undefined) === (productId === undefined))
       refuse("checkout", "takes either planId or productId", planId ?? productId);
@@ -220,8 +284,14 @@ export class Checkouts {
     return await ctx.runQuery(standing, { customerId, entityId, provider, planId, group, addOn });
   }
 
-  private trialDays(plan: Plan, { hadTrial, current }: Standing): number | undefined {
-    return hadTrial || current?.planId === plan.id ? undefined : trialDaysOf(plan, Date.now());
+  private trialDays(
+    plan: Plan,
+    { hadTrial, current }: Standing,
+    { trial }: TrustedBuyArgs,
+  ): number | undefined {
+    return trial === false || hadTrial || current?.planId === plan.id
+      ? undefined
+      : trialDaysOf(plan, Date.now());
   }
 
   /** A plan that costs nothing: at once, or when what is paid is over. */
@@ -326,7 +396,7 @@ export class Checkouts {
   ): Promise<Bought> {
     const { plan, order } = wanted;
     const from = this.orderOfHeld(billed);
-    if ((billed.pastDueAt ?? Infinity) <= Date.now()) {
+    if (isPastDue(billed)) {
       // What is owed comes first.
       return { ...(await this.portal(ctx, payer, successUrl)), done: false };
     }
@@ -445,6 +515,8 @@ function billedOf({ current }: Standing): Billed | null {
   if (paidUntil < Date.now() - LATE_MS) return null;
   return { ...current, externalId, paidUntil };
 }
+
+const isPastDue = ({ pastDueAt = Infinity }: Billed): boolean => pastDueAt <= Date.now();
 
 /** The period that is paid. */
 function periodOf({ plan, periodStart: anchor, paidUntil: end }: Billed): { start: number; end: number } {

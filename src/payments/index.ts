@@ -1,6 +1,12 @@
-export type { Bought, BuyArgs, Previewed } from "./checkouts.js";
+export type { Bought, BuyArgs, EndArgs, Previewed, TrustedBuyArgs } from "./checkouts.js";
 export { demo, type DemoOptions } from "./demo.js";
-export { Payments, type HeldArgs, type PaymentsApi, type PaymentsOptions } from "./payments.js";
+export {
+  Payments,
+  type CustomerPayments,
+  type HeldArgs,
+  type PaymentsApi,
+  type PaymentsOptions,
+} from "./payments.js";
 export type {
   Change,
   Charge,

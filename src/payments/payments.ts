@@ -1,7 +1,7 @@
 import { actionGeneric, httpActionGeneric, type HttpRouter, type RegisteredAction } from "convex/server";
 import { v, type ObjectType, type PropertyValidators } from "convex/values";
 import type { IdentifyContext, MutationContext, QueryContext } from "../client/contexts.js";
-import { signedIn, type Identity } from "../client/identity.js";
+import { assertIdentity, signedIn, type Identity } from "../client/identity.js";
 import { assertPage, type PageArgs } from "../client/pages.js";
 import type { Tally } from "../client/tally.js";
 import { assertId, asObject, refuse } from "../core/arguments.js";
@@ -9,7 +9,14 @@ import type { CatalogIds } from "../core/catalog.js";
 import { isTallyError, shown, tallyError } from "../core/errors.js";
 import { assertCurrency } from "../core/money.js";
 import { sellingProblems } from "../core/orders.js";
-import { Checkouts, type Bought, type BuyArgs, type Previewed } from "./checkouts.js";
+import {
+  Checkouts,
+  type Bought,
+  type BuyArgs,
+  type EndArgs,
+  type Previewed,
+  type TrustedBuyArgs,
+} from "./checkouts.js";
 import { Facts } from "./facts.js";
 import type { PaymentProvider } from "./provider.js";
 import { assertOrigins, returnUrl, type Origins } from "./returnUrls.js";
@@ -53,6 +60,23 @@ export interface PaymentsApi<Scope extends PropertyValidators> {
   portal: RegisteredAction<"public", ArgsWith<Scope, { returnUrl?: string }>, Promise<{ url: string }>>;
 }
 
+/**
+ * What `Payments.for` answers: as the actions for browsers, on the account of a customer whom trusted code names;
+ * an entity that it names is whose plan it is. Addresses to go back to are of the allowed origins, here too.
+ */
+export interface CustomerPayments {
+  /** Where to pay; or done at once. Throws as `checkout` does. */
+  buy(args: Omit<TrustedBuyArgs, "entityId">): Promise<Bought>;
+  preview(args: Omit<TrustedBuyArgs, "entityId" | "successUrl">): Promise<Previewed>;
+  /** Ends a plan with the period that is paid, or now: what is paid of it and not used is credited then. */
+  cancel(args: Omit<EndArgs, "entityId">): Promise<{ endsAt: number }>;
+  previewCancel(args: Omit<EndArgs, "entityId">): Promise<Previewed>;
+  resume(args: { planId: string }): Promise<{ resumed: boolean }>;
+  portal(args?: { returnUrl?: string }): Promise<{ url: string }>;
+  /** As `portal`, for somebody who has never bought as well. */
+  setUp(args?: { successUrl?: string }): Promise<{ url: string }>;
+}
+
 /** A deployment's own address; Convex sets it. */
 declare const process: { env: Record<string, string | undefined> };
 
@@ -78,6 +102,8 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
   private readonly origins: Origins;
   private readonly path: string;
   private readonly checkouts: Checkouts;
+  /** In which everything is sold. */
+  readonly currency: string;
   private readonly facts: Facts;
 
   /** Throws `invalid_argument` of prices that cannot be charged in the currency, and of origins that are none. */
@@ -96,6 +122,7 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
     this.provider = provider;
     this.origins = allowedOrigins;
     this.path = path;
+    this.currency = currency;
     this.facts = new Facts(tally, provider);
     this.checkouts = new Checkouts(tally, provider, this.facts, currency, () => `${siteUrl()}${path}`);
   }
@@ -160,6 +187,30 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
       method: "GET",
       handler: httpActionGeneric(async (ctx, request) => await this.page(ctx, request)),
     });
+  }
+
+  /** Buying and leaving for any customer: for trusted code, in an action. Throws `invalid_argument`, `not_supported`. */
+  for(ctx: MutationContext, payer: Omit<Identity, "canManageBilling">): CustomerPayments {
+    this.provider.assertEnabled?.();
+    assertIdentity(payer);
+    const { checkouts } = this;
+    const { entityId } = payer;
+    return {
+      buy: async ({ successUrl, ...args }) =>
+        await checkouts.buy(ctx, payer, {
+          ...args,
+          entityId,
+          successUrl: this.returnUrl(successUrl, "successUrl"),
+        }),
+      preview: async (args) => await checkouts.preview(ctx, payer, { ...args, entityId }),
+      cancel: async (args) => await checkouts.cancel(ctx, payer, { ...args, entityId }),
+      previewCancel: async (args) => await checkouts.previewCancel(ctx, payer, { ...args, entityId }),
+      resume: async ({ planId }) => await checkouts.resume(ctx, payer, { planId, entityId }),
+      portal: async ({ returnUrl } = {}) =>
+        await checkouts.portal(ctx, payer, this.returnUrl(returnUrl, "returnUrl")),
+      setUp: async ({ successUrl } = {}) =>
+        await checkouts.setUp(ctx, payer, this.returnUrl(successUrl, "successUrl")),
+    };
   }
 
   /** A customer's purchases, the latest first: for trusted code. */

@@ -18,7 +18,7 @@ export type WireTally = Omit<
 >;
 
 /** What of payments the wire needs. */
-export type WirePayments = Pick<Payments<CatalogIds, PropertyValidators>, "purchases">;
+export type WirePayments = Pick<Payments<CatalogIds, PropertyValidators>, "currency" | "for" | "purchases">;
 
 /** The account that the call is made in: trusted, unless whoever made it has put an identity in its arguments. */
 export interface Call {

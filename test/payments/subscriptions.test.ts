@@ -141,6 +141,7 @@ describe("a change that costs less", () => {
       when: "period_end",
       startsAt: MAY,
       next: { at: MAY, total: 20 },
+      redirects: false,
     });
     await browser(t).checkout({ planId: "pro", successUrl: SUCCESS_URL });
     expect(await plansOf(t)).toEqual(["team active", "pro scheduled"]);
