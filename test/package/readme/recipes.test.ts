@@ -1,6 +1,11 @@
 import { register } from "convex-tally/test";
+import { ConvexProvider, ConvexReactClient } from "convex/react";
+import { getFunctionName, type FunctionReference } from "convex/server";
 import { convexTest } from "convex-test";
+import { createElement } from "react";
+import { renderToString } from "react-dom/server";
 import { expect, test } from "vitest";
+import { Draw } from "../src/Draw";
 import { api, internal } from "./_generated/api";
 import schema from "./schema";
 
@@ -120,4 +125,32 @@ test("an audit of all customers finds none that drifts", async () => {
   const { t, ada } = deployment();
   await ada.mutation(api.images.draw, { requestId: "1", count: 2 });
   expect(await t.action(internal.audits.run, {})).toEqual({ audited: 1, drifting: [] });
+});
+
+test("a page shows what the deployment answers, and a paywall where it would refuse", async () => {
+  const { ada } = deployment();
+  /** As a browser shows the page once its queries are answered. */
+  const page = async () => {
+    const asked = [api.billing.customer, api.billing.balances, api.billing.plans];
+    const answers = new Map<string, unknown>();
+    for (const query of asked) answers.set(getFunctionName(query), await ada.query(query, {}));
+    const client = new ConvexReactClient("https://tally.convex.cloud");
+    client.watchQuery = ((query: FunctionReference<"query">) => ({
+      onUpdate: () => () => {},
+      localQueryResult: () => answers.get(getFunctionName(query)),
+      journal: () => undefined,
+    })) as typeof client.watchQuery;
+    return renderToString(createElement(ConvexProvider, { client }, createElement(Draw)));
+  };
+  const before = await page();
+  expect(before).toContain("starter");
+  expect(before).toContain("<button>Draw two of <!-- -->50</button>");
+  expect(before).toMatch(/aria-valuetext="0 of 5 used, 5 left, resets /);
+  expect(before).not.toContain("paywall");
+
+  await ada.mutation(api.images.draw, { requestId: "1", count: 49 });
+  const after = await page();
+  expect(after).toContain('<button disabled="">Draw two of <!-- -->1</button>');
+  expect(after).toMatch(/data-state="low"/);
+  expect(after).toMatch(/data-tally="paywall".*2 needed, 1 left.*Upgrade/);
 });
