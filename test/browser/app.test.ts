@@ -37,6 +37,10 @@ describe.skipIf(reason !== null)("in a browser", () => {
   test("every screen of a user keeps nobody out, in all its looks", async () => {
     const ada = await as("Ada");
     await userScreens(ada);
+    await ada.getByRole("link", { name: "Skip to content" }).press("Enter");
+    expect(await ada.evaluate("document.activeElement.id")).toBe("main");
+    await ada.getByRole("heading", { name: "Plans and credits" }).waitFor();
+
     await ada.getByRole("button", { name: "Sign out" }).click();
     await ada.getByRole("heading", { name: "Who are you today?" }).waitFor();
     await inspect(ada, "sign-in");
@@ -100,6 +104,7 @@ describe.skipIf(reason !== null)("in a browser", () => {
     await second.getByText("never expires").waitFor();
     await paywall(second).waitFor({ state: "detached" });
     expect(await send.isEnabled()).toBe(true);
+    await inspect(second, "topped-up");
   });
 
   test("a workspace has an allowance of its own, which its members share and its owner alone adds to", async () => {
@@ -116,6 +121,7 @@ describe.skipIf(reason !== null)("in a browser", () => {
     await ben.getByText(/managed by its owners/).waitFor();
     await ben.getByRole("heading", { name: "Pro" }).waitFor();
     expect(await ben.getByRole("button", { name: /Upgrade|Buy|Cancel/ }).count()).toBe(0);
+    await inspect(ben, "plans-member");
 
     await ada.getByRole("link", { name: "Plans" }).click();
     await ada.getByRole("button", { name: "Upgrade Pro" }).click();
@@ -138,6 +144,7 @@ describe.skipIf(reason !== null)("in a browser", () => {
     await ben.goto(`${stage.demo.url}#/operator`);
     await ben.getByRole("heading", { name: "This page is for operators" }).waitFor();
     expect(await ben.getByText("ada@example.com").count()).toBe(0);
+    await inspect(ben, "refused");
   });
 
   test("an operator gives with a reason, which shows at the customer's at once, and the audit proves it", async () => {
@@ -150,6 +157,24 @@ describe.skipIf(reason !== null)("in a browser", () => {
     await olga.getByRole("button", { name: "Apply" }).click();
     await olga.getByText("Ticket 42 — olga@example.com").waitFor();
     await leftOf(ben, "Messages", "11 of 12 left");
+
+    const latest = olga.locator(".events > li").first();
+    await ben.getByRole("textbox", { name: "Message" }).fill("What is held?");
+    await ben.getByRole("button", { name: "Send" }).click();
+    await olga.getByText(/^ai_tokens: \d+ held, \d+ reported, until /).waitFor();
+    await olga.getByText("Nothing is held.").waitFor();
+    await latest.getByText(/^ai_tokens$/).waitFor();
+    await latest.getByText("1 draw").click();
+    await latest.getByText(/^\d+ taken from g\d+ \(ai_tokens, free\)$/).waitFor();
+
+    await olga.getByRole("combobox", { name: "What" }).selectOption("Set what is left");
+    await olga.getByRole("combobox", { name: "Feature" }).selectOption("credits");
+    await olga.getByRole("spinbutton", { name: "Amount" }).fill("0.25");
+    await olga.getByRole("textbox", { name: "Reason" }).fill("Ticket 43");
+    await olga.getByRole("button", { name: "Apply" }).click();
+    await latest.getByText("Ticket 43 — olga@example.com").waitFor();
+    await latest.getByText("remaining set to $0.25 · $0.25 left").waitFor();
+    await leftOf(ben, "AI credits", "$0.25 of ");
     await olga.getByRole("button", { name: "Audit this customer" }).click();
     await olga.getByText(/^Proved by \d+ events/).waitFor();
     await olga.getByRole("button", { name: "Audit all" }).click();

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import { ask, choose, picture } from "./browser.js";
 
@@ -15,11 +15,12 @@ const looks = [
   { width: 390, height: 844, theme: "dark" },
 ] as const;
 
-/** Takes pictures of what a page shows, in all its looks; axe tries each width and each theme. */
-export async function inspect(page: Page, name: string): Promise<void> {
+/** Takes pictures of what a page shows, from `top` on if there is more, in all its looks; axe tries each width and each theme. */
+export async function inspect(page: Page, name: string, top?: Locator): Promise<void> {
   for (const [index, { width, height, theme }] of looks.entries()) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme: theme });
+    await top?.evaluate((element) => element.scrollIntoView());
     if (index === 0 || index === looks.length - 1) expect(await barriersOn(page)).toEqual([]);
     await picture(page, `${name}-${width < 600 ? "narrow" : "wide"}-${theme}`);
   }
@@ -56,4 +57,8 @@ export async function operatorScreens(page: Page): Promise<void> {
   await page.getByRole("row").nth(3).waitFor();
   await page.locator(".events li").first().waitFor();
   await inspect(page, "operator");
+  await page.getByRole("button", { name: /Ben/ }).click();
+  await page.locator(".events summary").first().click();
+  await page.locator(".events details[open]").waitFor();
+  await inspect(page, "operator-events", page.getByRole("heading", { name: "Give or correct" }));
 }

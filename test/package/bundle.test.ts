@@ -26,6 +26,22 @@ describe("the bundle of a metered function", () => {
   });
 });
 
+describe("the bundle of a page", () => {
+  test("is the hooks and components, and the rules that they decide by", async () => {
+    const { metafile } = await bundle({
+      entryPoints: ["src/react/index.ts"],
+      external: ["react", "react/*", "convex/*"],
+      minifyWhitespace: true,
+      keepNames: false,
+    });
+    const files = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
+    expect(files).toContain("src/core/draws.ts");
+    expect(files.filter((file) => !/^src\/(react|core)\/|^node_modules\/big\.js\//.test(file))).toEqual([]);
+    // 18 KiB when compressed.
+    expect(bytesOf(metafile)).toBeLessThanOrEqual(52 * 1024);
+  });
+});
+
 describe("every module that is deployed", () => {
   const entryPoints = [...modulesIn("src"), ...modulesIn("convex")];
 

@@ -1,5 +1,5 @@
 import { useConvexAuth, useConvexConnectionState, useQuery } from "convex/react";
-import { useState } from "react";
+import { useState, type MouseEvent } from "react";
 import { api } from "../../../convex/_generated/api.js";
 import type { DemoUser } from "../users.js";
 import { ScopeContext, type Scope, type Workspace } from "./account.js";
@@ -21,7 +21,7 @@ export function App({ user, onSignOut }: { user: DemoUser; onSignOut: () => void
 
   return (
     <ScopeContext value={scope}>
-      <a className="skip" href="#main">
+      <a className="skip" href="#main" onClick={skip}>
         Skip to content
       </a>
       <header className="bar">
@@ -48,13 +48,19 @@ export function App({ user, onSignOut }: { user: DemoUser; onSignOut: () => void
       {isAuthenticated ? (
         <Page route={route} />
       ) : (
-        <main id="main" className="notice" aria-busy={isLoading}>
+        <main id="main" className="notice" tabIndex={-1} aria-busy={isLoading}>
           <p role="status">{isLoading ? "Signing in…" : "You could not be signed in."}</p>
         </main>
       )}
       {HAS_CLOCK && <TimeTravel />}
     </ScopeContext>
   );
+}
+
+/** What is behind a `#` is the route here. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
 }
 
 function Page({ route }: { route: Route }) {

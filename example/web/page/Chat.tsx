@@ -25,7 +25,7 @@ export function Chat() {
   const [model, setModel] = useState<Model>("basic");
   const isWriting = draft.trim() !== "";
   return (
-    <main id="main" className="chat-page">
+    <main id="main" className="chat-page" tabIndex={-1}>
       <section className="chat" aria-label="Chat">
         <Messages messages={messages} onSuggest={setDraft} />
         <Composer

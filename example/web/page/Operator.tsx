@@ -2,7 +2,9 @@ import { useAction, useMutation, useQuery } from "convex/react";
 import type { FunctionReturnType } from "convex/server";
 import { useState, type FormEvent } from "react";
 import { api } from "../../../convex/_generated/api.js";
+import type { CustomerFeature } from "../../../src/react/index.js";
 import { amountOf, dayOf, messageOf, momentOf } from "./formats.js";
+import { useCustomer } from "./tally.js";
 
 type Account = NonNullable<FunctionReturnType<typeof api.operator.account>>;
 type Event = FunctionReturnType<typeof api.operator.events>["page"][number];
@@ -13,14 +15,14 @@ export function Operator() {
   const access = useQuery(api.operator.access, {});
   if (access === undefined) {
     return (
-      <main id="main" className="notice" aria-busy>
+      <main id="main" className="notice" tabIndex={-1} aria-busy>
         <p role="status">Looking whether you may see this…</p>
       </main>
     );
   }
   if (access) return <Desk />;
   return (
-    <main id="main" className="notice" role="alert">
+    <main id="main" className="notice" tabIndex={-1} role="alert">
       <h1>This page is for operators</h1>
       <p>Your account has no operator’s role, and the server answers nobody without it.</p>
       <a className="button primary" href="#/">
@@ -33,7 +35,7 @@ export function Operator() {
 function Desk() {
   const [customerId, setCustomerId] = useState<string>();
   return (
-    <main id="main" className="desk">
+    <main id="main" className="desk" tabIndex={-1}>
       <section className="customers" aria-labelledby="customers">
         <h1 id="customers">Customers</h1>
         <AuditAll />
@@ -121,17 +123,26 @@ function Customer({ customerId }: { customerId: string }) {
       <AuditOne customerId={customerId} />
       <Balances balances={account.balances} />
       <Reservations reservations={account.reservations} />
-      <Correction customerId={customerId} balances={account.balances} />
+      <Correction customerId={customerId} />
       <h3>Events</h3>
-      <EventPage customerId={customerId} cursor={null} />
+      <EventPage customerId={customerId} cursor={null} grants={grantsIn(account.balances)} />
     </section>
   );
 }
 
 function Balances({ balances }: { balances: Account["balances"] }) {
+  const heading = <h3>Balances, grant by grant</h3>;
+  if (balances.length === 0) {
+    return (
+      <>
+        {heading}
+        <p className="none">Nothing is given.</p>
+      </>
+    );
+  }
   return (
     <>
-      <h3>Balances, grant by grant</h3>
+      {heading}
       <div className="table" tabIndex={0} role="region" aria-label="Balances">
         <table>
           <thead>
@@ -156,12 +167,12 @@ function Balances({ balances }: { balances: Account["balances"] }) {
                 <tr key={`${featureId} ${grant.grantId}`}>
                   <th scope="row">{featureId}</th>
                   <td>
-                    {grant.rollover ? `${grant.planId ?? "extra"}, left over` : (grant.planId ?? "extra")}
+                    {nameOf(grant)} <span className="mono">{grant.grantId}</span>
                   </td>
                   <td className="number">{grant.unlimited ? "∞" : amountOf(featureId, grant.granted)}</td>
                   <td className="number">{amountOf(featureId, grant.usage)}</td>
                   <td className="number">{grant.unlimited ? "∞" : amountOf(featureId, grant.remaining)}</td>
-                  <td>{untilOf(grant)}</td>
+                  <td className="until">{untilOf(grant)}</td>
                 </tr>
               )),
             )}
@@ -172,7 +183,24 @@ function Balances({ balances }: { balances: Account["balances"] }) {
   );
 }
 
-function untilOf({ nextResetAt, expiresAt }: Account["balances"][number]["breakdown"][number]): string {
+type Grant = Account["balances"][number]["breakdown"][number];
+
+function nameOf({ planId = "extra", rollover }: Grant): string {
+  return rollover ? `${planId}, left over` : planId;
+}
+
+/** What is known of the grants that events have drawn from; one that is gone has only its id. */
+type Grants = ReadonlyMap<string, { featureId: string; name: string }>;
+
+function grantsIn(balances: Account["balances"]): Grants {
+  return new Map(
+    balances.flatMap(({ featureId, breakdown }) =>
+      breakdown.map((grant) => [grant.grantId, { featureId, name: nameOf(grant) }] as const),
+    ),
+  );
+}
+
+function untilOf({ nextResetAt, expiresAt }: Grant): string {
   if (expiresAt !== undefined) return `expires ${dayOf(expiresAt)}`;
   return nextResetAt === undefined ? "for good" : `resets ${dayOf(nextResetAt)}`;
 }
@@ -197,18 +225,14 @@ function Reservations({ reservations }: { reservations: Account["reservations"] 
   );
 }
 
-interface CorrectionProps {
-  customerId: string;
-  balances: Account["balances"];
-}
-
 /** Gives, or sets what is left; a form that is sent twice does it once. */
-function Correction({ customerId, balances }: CorrectionProps) {
+function Correction({ customerId }: { customerId: string }) {
   const give = useMutation(api.operator.give);
   const adjust = useMutation(api.operator.adjust);
   const [requestId, setRequestId] = useState(() => crypto.randomUUID());
   const [outcome, setOutcome] = useState<{ isError: boolean; text: string }>();
-  const features = [...new Set(balances.map(({ featureId }) => featureId))];
+  // All of the catalog's, since what a customer has nothing of can be given as well.
+  const features = Object.values(useCustomer().customer?.features ?? {}).filter(isCounted);
 
   const send = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -241,8 +265,8 @@ function Correction({ customerId, balances }: CorrectionProps) {
         <label>
           Feature
           <select name="featureId">
-            {features.map((featureId) => (
-              <option key={featureId}>{featureId}</option>
+            {features.map(({ id }) => (
+              <option key={id}>{id}</option>
             ))}
           </select>
         </label>
@@ -267,16 +291,25 @@ function Correction({ customerId, balances }: CorrectionProps) {
   );
 }
 
-function EventPage({ customerId, cursor }: { customerId: string; cursor: string | null }) {
+const isCounted = ({ type }: CustomerFeature) => type !== "boolean";
+
+interface EventPageProps {
+  customerId: string;
+  cursor: string | null;
+  grants: Grants;
+}
+
+function EventPage({ customerId, cursor, grants }: EventPageProps) {
   const [more, showMore] = useState(false);
   const found = useQuery(api.operator.events, { customerId, cursor });
   if (found === undefined) return <p role="status">Loading…</p>;
+  if (found.page.length === 0 && cursor === null) return <p className="none">Nothing has happened yet.</p>;
   return (
     <>
       <ol className="events">
         {found.page.map((event) => (
           <li key={event.eventId}>
-            <EventView event={event} />
+            <EventView event={event} grants={grants} />
           </li>
         ))}
       </ol>
@@ -285,13 +318,13 @@ function EventPage({ customerId, cursor }: { customerId: string; cursor: string 
           Load more
         </button>
       )}
-      {found.cursor !== null && more && <EventPage customerId={customerId} cursor={found.cursor} />}
+      {found.cursor !== null && more && <EventPage cursor={found.cursor} {...{ customerId, grants }} />}
     </>
   );
 }
 
-function EventView({ event }: { event: Event }) {
-  const { kind, createdAt, featureId, planId, value, uncovered, remaining, draws, reason, actor } = event;
+function EventView({ event, grants }: { event: Event; grants: Grants }) {
+  const { kind, createdAt, featureId, planId, uncovered, remaining, draws, reason, actor } = event;
   const what = featureId ?? planId ?? "";
   return (
     <>
@@ -299,9 +332,11 @@ function EventView({ event }: { event: Event }) {
         <span className="badge">{kind}</span>
         <strong>{what}</strong>
         <span className="event-value">
-          {featureId !== undefined && `${value} · `}
-          {remaining === undefined ? "" : `${amountOf(featureId ?? "", remaining)} left`}
-          {uncovered ? ` · ${uncovered} uncovered` : ""}
+          {[
+            ...(featureId === undefined ? [] : [valueOf(event)]),
+            ...(remaining === undefined ? [] : [`${amountOf(what, remaining)} left`]),
+            ...(uncovered ? [`${amountOf(what, uncovered)} uncovered`] : []),
+          ].join(" · ")}
         </span>
         <time dateTime={new Date(createdAt).toISOString()}>{momentOf(createdAt)}</time>
       </div>
@@ -319,8 +354,7 @@ function EventView({ event }: { event: Event }) {
           <ul>
             {draws.map((draw, index) => (
               <li key={index} className="mono">
-                {draw.amount} from {draw.grantId}
-                {draw.units === draw.amount ? "" : ` for ${draw.units} units`}
+                {drawText(draw, grants)}
               </li>
             ))}
           </ul>
@@ -330,13 +364,31 @@ function EventView({ event }: { event: Event }) {
   );
 }
 
+/** An adjustment says what was set, and to what. */
+function valueOf({ kind, featureId = "", value, properties }: Event): string {
+  const amount = amountOf(featureId, value);
+  return kind === "adjust" && properties?.["set"] ? `${properties["set"]} set to ${amount}` : amount;
+}
+
+/** Below zero something was given. */
+function drawText({ grantId, amount, units }: NonNullable<Event["draws"]>[number], grants: Grants): string {
+  const { featureId = "", name } = grants.get(grantId) ?? {};
+  const moved = amountOf(featureId, Math.abs(amount));
+  const where = `${grantId}${name === undefined ? "" : ` (${featureId}, ${name})`}`;
+  const paid = units === amount ? "" : `, for ${amountOf("", Math.abs(units))} units`;
+  return amount < 0 ? `${moved} given to ${where}${paid}` : `${moved} taken from ${where}${paid}`;
+}
+
 function AuditOne({ customerId }: { customerId: string }) {
   const audit = useAction(api.operator.audit);
   const [found, setFound] = useState<Audit | string>();
-  const run = () => audit({ customerId }).then(setFound, (error: unknown) => setFound(messageOf(error)));
+  const run = () => {
+    setFound("Replaying the events…");
+    audit({ customerId }).then(setFound, (error: unknown) => setFound(messageOf(error)));
+  };
   return (
     <div className="audit">
-      <button type="button" className="button small" onClick={() => void run()}>
+      <button type="button" className="button small" onClick={run}>
         Audit this customer
       </button>
       <p role="status">{typeof found === "string" ? found : found && verdictOf(found)}</p>
@@ -353,7 +405,11 @@ function verdictOf({ ok, checked, ...found }: Audit): string {
 function AuditAll() {
   const audit = useAction(api.operator.auditAll);
   const [said, say] = useState("");
+  const [running, setRunning] = useState(false);
   const run = async () => {
+    if (running) return;
+    setRunning(true);
+    say("Replaying the events…");
     let [audited, drifting] = [0, 0];
     let cursor: string | null = null;
     try {
@@ -367,10 +423,16 @@ function AuditAll() {
     } catch (error) {
       say(messageOf(error));
     }
+    setRunning(false);
   };
   return (
     <div className="audit">
-      <button type="button" className="button small" onClick={() => void run()}>
+      <button
+        type="button"
+        className="button small"
+        aria-disabled={running || undefined}
+        onClick={() => void run()}
+      >
         Audit all
       </button>
       <p role="status">{said}</p>

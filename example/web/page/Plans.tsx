@@ -10,7 +10,7 @@ export function Plans() {
   const scope = useScope();
   const { customer } = useCustomer(scope);
   return (
-    <main id="main" className="plans-page">
+    <main id="main" className="plans-page" tabIndex={0}>
       <h1>Plans and credits</h1>
       <p className="lead">
         {customer === undefined || customer === null
