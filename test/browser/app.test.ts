@@ -13,7 +13,7 @@ import {
   signIn,
   type Stage,
 } from "./browser.js";
-import { callFrom, hostileCalls, type Call } from "./hostile.js";
+import { billingCalls, callFrom, hostileCalls, type Call } from "./hostile.js";
 import { inspect, operatorScreens, userScreens } from "./screens.js";
 
 const reason = missingBrowser();
@@ -128,6 +128,21 @@ describe.skipIf(reason !== null)("in a browser", () => {
     await ada.getByRole("button", { name: "Cancel plan" }).waitFor();
     await ben.getByText("renews each month").waitFor();
     expect(await ben.getByRole("button", { name: /Upgrade|Buy|Cancel|Downgrade/ }).count()).toBe(0);
+    const { key, deployment } = stage.demo;
+    const workspaceId = await ben.getByRole("combobox", { name: "Account" }).inputValue();
+    const calls = billingCalls(workspaceId);
+    expect(calls.length).toBeGreaterThan(1);
+    for (const { status, errorMessage } of await callFrom(
+      ben,
+      deployment.url,
+      await signToken(key, "ben"),
+      calls,
+    )) {
+      expect(status).toBe("error");
+      // It is he who is refused, and not what he asks for.
+      expect(errorMessage).not.toMatch(/Validat/);
+    }
+    complaints.splice(0);
     await ada.getByRole("button", { name: "Cancel plan" }).click();
     await ada.getByRole("button", { name: "Keep plan" }).click();
     await ada.getByText("renews each month").waitFor();

@@ -25,6 +25,7 @@ export interface Call {
 export interface Reply {
   status: "success" | "error";
   value?: unknown;
+  errorMessage?: string;
 }
 
 /** As Convex writes what JSON has no number for. */
@@ -50,6 +51,20 @@ export function hostileCalls(victims: readonly string[], workspaceId: string): C
   });
 }
 
+/** Every public function that spends a workspace's money or changes its plan, as its owner would call it. */
+export function billingCalls(workspaceId: string): Call[] {
+  return publicFunctions()
+    .filter(({ path }) => BILLING.test(path))
+    .map(({ declared, ...call }) => {
+      const usual = declared.map((name) => [name, usualOf(name)] as const);
+      return {
+        ...call,
+        args: { ...Object.fromEntries(usual.filter(([, v]) => v !== undefined)), workspaceId },
+      };
+    });
+}
+
+const BILLING = /:(checkout|portal|cancel|resume|buy|attach)$/;
 const NUMBERS = ["requiredBalance", "limit", "amount", "remaining"];
 
 function publicFunctions() {
