@@ -1,6 +1,7 @@
 /** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
 import { checkOperations } from "./operations/checks.js";
 import { eventOperations } from "./operations/events.js";
+import { formerOperations } from "./operations/former.js";
 import { grantOperations } from "./operations/grants.js";
 import { useOperations } from "./operations/uses.js";
 import type { Served } from "./operations.js";
@@ -12,6 +13,7 @@ export const operations: Readonly<Record<string, Served>> = {
   ...useOperations,
   ...grantOperations,
   ...eventOperations,
+  ...formerOperations,
 };
 
 /** An operation with the body that the request stands for. */
@@ -22,22 +24,26 @@ export interface Routed {
 }
 
 /**
- * What a request asks for; null if there is nothing of that name. REST paths come first: they are exact, and the
- * same path means the same thing in both styles.
+ * What a request asks for; null if there is nothing of that name. A REST path that is exact comes first, since the
+ * same path means the same thing in both styles; an operation's own name before a path with an id in it.
  */
 export function routed(method: string, path: string, query: URLSearchParams, body: unknown): Routed | null {
   const segments = path.split("/").map(decoded);
+  const name = segments.join(".").replaceAll("-", "_");
+  const ofName = method === "POST" ? operationOf(name) : undefined;
   for (const route of restRoutes) {
     const params = matched(route, method, segments);
-    if (params === null) continue;
-    const operation = operations[route.operation];
+    if (params === null || (ofName !== undefined && route.path.includes(":"))) continue;
+    const named = typeof route.operation === "string" ? route.operation : route.operation(body);
+    const operation = operationOf(named);
     if (operation === undefined) continue;
-    return { name: route.operation, operation, body: route.body(params, body, query) };
+    return { name: named, operation, body: route.body(params, body, query) };
   }
-  const name = segments.join(".");
-  const operation = method === "POST" && Object.hasOwn(operations, name) ? operations[name] : undefined;
-  return operation === undefined ? null : { name, operation, body };
+  return ofName === undefined ? null : { name, operation: ofName, body };
 }
+
+const operationOf = (name: string): Served | undefined =>
+  Object.hasOwn(operations, name) ? operations[name] : undefined;
 
 function matched(route: RestRoute, method: string, segments: string[]): Record<string, string> | null {
   const parts = route.path.split("/");
