@@ -19,6 +19,8 @@ const slow = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 export default defineConfig({
   test: {
+    // Vitest leaves one core idle, which is half of a machine of two.
+    maxWorkers: "100%",
     projects: [
       {
         test: {
