@@ -37,7 +37,8 @@ export async function provisioned<T>(call: Call, body: Provisioning, use: () => 
   const { ctx, tally } = call;
   const { customer_id: customerId, entity_id: entityId, customer_data: customer, entity_data: entity } = body;
   if (!canMutate(ctx)) return await use();
-  if (customer !== undefined && (await tally.customers.get(ctx, { customerId })) === null) {
+  const isNamed = customer?.name !== undefined || customer?.email !== undefined;
+  if (isNamed && (await tally.customers.get(ctx, { customerId })) === null) {
     await tally.customers.create(ctx, { customerId, ...customer });
   }
   try {
