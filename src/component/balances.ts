@@ -34,7 +34,7 @@ export const list = query({
   },
 });
 
-function listedAt(stored: Balance, at: number) {
+export function listedAt(stored: Balance, at: number) {
   const { balance } = advance(stored, at);
   return listed(balance, balance.advancedAt);
 }

@@ -1,4 +1,4 @@
-import { v } from "convex/values";
+import { v, type Infer } from "convex/values";
 import { planValidator, type Plan } from "../core/terms.js";
 import { assertId } from "../core/arguments.js";
 import { shown, tallyError } from "../core/errors.js";
@@ -10,6 +10,7 @@ import { assertEntity, entityNotFound, saveRows, type Row } from "./rows.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { IdSource } from "./ids.js";
 import { insertSubscription } from "./planVersions.js";
+import { customerDetails, propertyValidator } from "./schema.js";
 
 /** What a customer starts with, should the call be his first: passed once the component has asked for it. */
 export const provisionValidator = v.object({
@@ -31,9 +32,15 @@ const publicCustomer = {
   createdAt: v.number(),
 };
 export const customerValidator = v.object(publicCustomer);
+export const detailedCustomerValidator = v.object({ ...publicCustomer, ...customerDetails });
 
 function shownCustomer({ customerId, name, email, _creationTime }: Doc<"customers">) {
   return { customerId, name, email, createdAt: _creationTime };
+}
+
+export function shownDetails(customer: Doc<"customers">): Infer<typeof detailedCustomerValidator> {
+  const { metadata, fingerprint, stripeId } = customer;
+  return { ...shownCustomer(customer), metadata, fingerprint, stripeId };
 }
 
 export async function findCustomer(ctx: QueryCtx, customerId: string): Promise<Doc<"customers"> | null> {
@@ -123,11 +130,20 @@ export async function openCustomer(
   return await getCustomer(ctx, customerId);
 }
 
-/** The customer with the default plans, whether he was there before or not. */
+/** The customer with the default plans, whether he was there before or not; `details` are kept if he was not. */
 export const create = mutation({
-  args: { customerId: v.string(), provision: provisionValidator },
+  args: {
+    customerId: v.string(),
+    provision: provisionValidator,
+    details: v.optional(v.object(customerDetails)),
+  },
   returns: customerValidator,
-  handler: async (ctx, args) => shownCustomer(await openCustomer(ctx, args)),
+  handler: async (ctx, { details, ...args }) => {
+    const isNew = details !== undefined && (await findCustomer(ctx, args.customerId)) === null;
+    const customer = await openCustomer(ctx, args);
+    if (isNew) await ctx.db.patch("customers", customer._id, details);
+    return shownCustomer(customer);
+  },
 });
 
 export const get = query({
@@ -159,14 +175,20 @@ export const update = mutation({
     customerId: v.string(),
     name: v.optional(v.union(v.string(), v.null())),
     email: v.optional(v.union(v.string(), v.null())),
+    metadata: v.optional(v.union(v.record(v.string(), propertyValidator), v.null())),
+    fingerprint: v.optional(v.union(v.string(), v.null())),
+    stripeId: v.optional(v.union(v.string(), v.null())),
   },
   returns: customerValidator,
-  handler: async (ctx, { customerId, name, email }) => {
+  handler: async (ctx, { customerId, ...given }) => {
     const customer = await getCustomer(ctx, customerId);
-    await ctx.db.patch("customers", customer._id, {
-      ...(name !== undefined && { name: name ?? undefined }),
-      ...(email !== undefined && { email: email ?? undefined }),
-    });
+    await ctx.db.patch("customers", customer._id, withoutNulls(given));
     return shownCustomer(await getCustomer(ctx, customerId));
   },
 });
+
+/** What is null is taken away, as the database takes away what is undefined. */
+function withoutNulls<Given extends object>(given: Given) {
+  const changed = Object.entries(given).map(([field, value]) => [field, (value as unknown) ?? undefined]);
+  return Object.fromEntries(changed) as { [Field in keyof Given]: Exclude<Given[Field], null> };
+}

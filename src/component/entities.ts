@@ -28,14 +28,14 @@ import { countEntities, recounted, takeSeat } from "./seats.js";
 import { openSubscriptions } from "./subscriptions.js";
 import { trackedValidator } from "./uses.js";
 
-const entityValidator = v.object({
+export const entityValidator = v.object({
   entityId: v.string(),
   featureId: v.string(),
   name: v.optional(v.string()),
   createdAt: v.number(),
 });
 
-function shownEntity({ entityId, featureId, name, _creationTime }: Doc<"entities">) {
+export function shownEntity({ entityId, featureId, name, _creationTime }: Doc<"entities">) {
   return { entityId, featureId, name, createdAt: _creationTime };
 }
 

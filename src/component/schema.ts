@@ -67,6 +67,15 @@ export const eventFields = {
   actor: v.optional(v.string()),
 };
 
+/** What an app keeps with a customer, which Tally only gives back. */
+export const customerDetails = {
+  metadata: v.optional(v.record(v.string(), propertyValidator)),
+  /** What the app knows a person by, whatever his accounts. */
+  fingerprint: v.optional(v.string()),
+  /** His id at Stripe, by whose word alone: payments keep their own, in `billingAccounts`. */
+  stripeId: v.optional(v.string()),
+};
+
 export const customerFields = {
   customerId: v.string(),
   name: v.optional(v.string()),
@@ -75,6 +84,7 @@ export const customerFields = {
   lastNumber: v.number(),
   /** His entities, by the feature that counts them: those that are being removed are not among them. */
   entities: v.optional(v.array(v.object({ featureId: v.string(), count: v.number() }))),
+  ...customerDetails,
 };
 
 export const subscriptionFields = {
@@ -282,7 +292,10 @@ export default defineSchema({
     name: v.optional(v.string()),
     /** It is removed, as all calls see it; its record goes last. Why and by whom. */
     removing: v.optional(v.object({ reason: v.optional(v.string()), actor: v.optional(v.string()) })),
-  }).index("by_entity", ["customerId", "entityId"]),
+  })
+    .index("by_entity", ["customerId", "entityId"])
+    // For clients that name one by its id alone.
+    .index("by_entity_id", ["entityId"]),
 
   /** Terms of a plan as they once were: each distinct version once, never changed. */
   planVersions: defineTable({ planId: v.string(), version: v.string(), plan: planValidator }).index(

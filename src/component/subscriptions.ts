@@ -61,7 +61,7 @@ const { planId, entityId, status, group, addOn, startsAt, endsAt, trialEndsAt, p
   subscriptionValidator.fields;
 const { suspendsAt, paidUntil, quantities } = subscriptionValidator.fields;
 /** What browsers may see: nothing of whoever bills it. */
-const heldValidator = v.object({
+export const heldValidator = v.object({
   planId,
   entityId,
   status,
@@ -100,7 +100,7 @@ export const held = query({
   },
 });
 
-function heldOf(subscription: Subscription, now: number): Held {
+export function heldOf(subscription: Subscription, now: number): Held {
   const { planId, entityId, group, addOn, startsAt, endsAt, trialEndsAt, pastDueAt } = subscription;
   const { suspendsAt, paidUntil, quantities } = subscription;
   const status = statusOf(subscription, now);

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type * as accounts from "../accounts.js";
 import type * as audits from "../audits.js";
 import type * as balances from "../balances.js";
 import type * as budget from "../budget.js";
@@ -49,6 +50,7 @@ import type {
 import { anyApi, componentsGeneric } from "convex/server";
 
 const fullApi: ApiFromModules<{
+  accounts: typeof accounts;
   audits: typeof audits;
   balances: typeof balances;
   budget: typeof budget;

@@ -23,6 +23,1164 @@ import type { FunctionReference } from "convex/server";
  */
 export type ComponentApi<Name extends string | undefined = string | undefined> =
   {
+    accounts: {
+      entities: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          customerId?: string;
+          featureIds: Array<string>;
+          limit?: number;
+          planIds?: Array<string>;
+          search?: string;
+          status?: "active" | "scheduled";
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            balances: Array<{
+              balance: number;
+              breakdown: Array<{
+                entityId?: string;
+                expiresAt?: number;
+                featureId: string;
+                grantId: string;
+                granted: number;
+                interval?:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                intervalCount?: number;
+                nextResetAt?: number;
+                overage: number;
+                planId?: string;
+                remaining: number;
+                rollover?: true;
+                unlimited: boolean;
+                usage: number;
+              }>;
+              controls?: {
+                own?: {
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number } | "none";
+                  usageLimits?: Array<{
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  }>;
+                };
+                plans?: Array<{
+                  expiresAt?: number;
+                  overageAllowed?: boolean;
+                  source: string;
+                  spendLimit?: number | { percent: number };
+                  startsAt?: number;
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+              };
+              entityId?: string;
+              featureId: string;
+              granted: number;
+              nextResetAt: number | null;
+              overageAllowed: boolean;
+              remaining: number;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            customer: {
+              createdAt: number;
+              customerId: string;
+              email?: string;
+              fingerprint?: string;
+              metadata?: Record<string, string | number | boolean | null>;
+              name?: string;
+              stripeId?: string;
+            };
+            entity: {
+              createdAt: number;
+              entityId: string;
+              featureId: string;
+              name?: string;
+            };
+            purchases: Array<{
+              currency: string;
+              entityId?: string;
+              kind: string;
+              paid: number;
+              paidAt: number;
+              paymentId?: string;
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              planId: string;
+              purchaseId: string;
+              quantities?: Record<string, number>;
+            }>;
+            subscriptions: Array<{
+              addOn: boolean;
+              endsAt?: number;
+              entityId?: string;
+              group: string;
+              paidUntil?: number;
+              pastDueAt?: number;
+              periodEnd: number | null;
+              periodStart: number | null;
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              planId: string;
+              quantities?: Record<string, number>;
+              startsAt: number;
+              status:
+                "scheduled" | "trialing" | "active" | "past_due" | "ended";
+              subscriptionId: string;
+              suspendsAt?: number;
+              trialEndsAt?: number;
+            }>;
+          }>;
+        },
+        Name
+      >;
+      entity: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; entityId: string; featureIds: Array<string> },
+        {
+          balances: Array<{
+            balance: number;
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            controls?: {
+              own?: {
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number } | "none";
+                usageLimits?: Array<{
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                }>;
+              };
+              plans?: Array<{
+                expiresAt?: number;
+                overageAllowed?: boolean;
+                source: string;
+                spendLimit?: number | { percent: number };
+                startsAt?: number;
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+            };
+            entityId?: string;
+            featureId: string;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          }>;
+          customer: {
+            createdAt: number;
+            customerId: string;
+            email?: string;
+            fingerprint?: string;
+            metadata?: Record<string, string | number | boolean | null>;
+            name?: string;
+            stripeId?: string;
+          };
+          entity: {
+            createdAt: number;
+            entityId: string;
+            featureId: string;
+            name?: string;
+          };
+          purchases: Array<{
+            currency: string;
+            entityId?: string;
+            kind: string;
+            paid: number;
+            paidAt: number;
+            paymentId?: string;
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              stripe?: { priceId: string };
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            planId: string;
+            purchaseId: string;
+            quantities?: Record<string, number>;
+          }>;
+          subscriptions: Array<{
+            addOn: boolean;
+            endsAt?: number;
+            entityId?: string;
+            group: string;
+            paidUntil?: number;
+            pastDueAt?: number;
+            periodEnd: number | null;
+            periodStart: number | null;
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              stripe?: { priceId: string };
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            planId: string;
+            quantities?: Record<string, number>;
+            startsAt: number;
+            status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
+            subscriptionId: string;
+            suspendsAt?: number;
+            trialEndsAt?: number;
+          }>;
+        } | null,
+        Name
+      >;
+      get: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; withEntities?: boolean; withTrials?: boolean },
+        {
+          balances: Array<{
+            balance: number;
+            breakdown: Array<{
+              entityId?: string;
+              expiresAt?: number;
+              featureId: string;
+              grantId: string;
+              granted: number;
+              interval?:
+                | "minute"
+                | "hour"
+                | "day"
+                | "week"
+                | "month"
+                | "quarter"
+                | "semi_annual"
+                | "year";
+              intervalCount?: number;
+              nextResetAt?: number;
+              overage: number;
+              planId?: string;
+              remaining: number;
+              rollover?: true;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            controls?: {
+              own?: {
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number } | "none";
+                usageLimits?: Array<{
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                }>;
+              };
+              plans?: Array<{
+                expiresAt?: number;
+                overageAllowed?: boolean;
+                source: string;
+                spendLimit?: number | { percent: number };
+                startsAt?: number;
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+            };
+            entityId?: string;
+            featureId: string;
+            granted: number;
+            nextResetAt: number | null;
+            overageAllowed: boolean;
+            remaining: number;
+            unlimited: boolean;
+            usage: number;
+          }>;
+          customer: {
+            createdAt: number;
+            customerId: string;
+            email?: string;
+            fingerprint?: string;
+            metadata?: Record<string, string | number | boolean | null>;
+            name?: string;
+            stripeId?: string;
+          };
+          entities?: Array<{
+            createdAt: number;
+            entityId: string;
+            featureId: string;
+            name?: string;
+          }>;
+          purchases: Array<{
+            currency: string;
+            entityId?: string;
+            kind: string;
+            paid: number;
+            paidAt: number;
+            paymentId?: string;
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              stripe?: { priceId: string };
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            planId: string;
+            purchaseId: string;
+            quantities?: Record<string, number>;
+          }>;
+          subscriptions: Array<{
+            addOn: boolean;
+            endsAt?: number;
+            entityId?: string;
+            group: string;
+            paidUntil?: number;
+            pastDueAt?: number;
+            periodEnd: number | null;
+            periodStart: number | null;
+            plan: {
+              addOn: boolean;
+              archived: boolean;
+              autoEnable: boolean;
+              controls?: Array<{
+                featureId: string;
+                overageAllowed?: boolean;
+                spendLimit?: number | { percent: number };
+                usageLimit?: {
+                  anchor?: "billing_cycle" | "utc";
+                  interval: "day" | "week" | "month" | "year";
+                  max: number;
+                };
+              }>;
+              description?: string;
+              group: string;
+              id: string;
+              items: Array<{
+                carryOverage?: boolean;
+                consumable: boolean;
+                entityFeatureId?: string;
+                featureId: string;
+                included: number;
+                price?: {
+                  billingMethod: "prepaid" | "usage_based";
+                  billingUnits: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  maxPurchase?: number;
+                  tierBehavior: "graduated" | "volume";
+                  tiers: Array<{
+                    amount: number;
+                    flatAmount?: number;
+                    to: number | "inf";
+                  }>;
+                };
+                reset: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                rollover?: { max?: number; months?: number; percent?: number };
+                unlimited: boolean;
+              }>;
+              name: string;
+              price: {
+                amount: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+              } | null;
+              stripe?: { priceId: string };
+              trial?: {
+                cardRequired: boolean;
+                length: number;
+                uniqueFingerprint: boolean;
+                unit: "day" | "month" | "year";
+              };
+            };
+            planId: string;
+            quantities?: Record<string, number>;
+            startsAt: number;
+            status: "scheduled" | "trialing" | "active" | "past_due" | "ended";
+            subscriptionId: string;
+            suspendsAt?: number;
+            trialEndsAt?: number;
+          }>;
+          trials?: Array<{ fingerprint?: string; planId: string }>;
+        } | null,
+        Name
+      >;
+      list: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          limit?: number;
+          planIds?: Array<string>;
+          search?: string;
+          status?: "active" | "scheduled";
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            balances: Array<{
+              balance: number;
+              breakdown: Array<{
+                entityId?: string;
+                expiresAt?: number;
+                featureId: string;
+                grantId: string;
+                granted: number;
+                interval?:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+                intervalCount?: number;
+                nextResetAt?: number;
+                overage: number;
+                planId?: string;
+                remaining: number;
+                rollover?: true;
+                unlimited: boolean;
+                usage: number;
+              }>;
+              controls?: {
+                own?: {
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number } | "none";
+                  usageLimits?: Array<{
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  }>;
+                };
+                plans?: Array<{
+                  expiresAt?: number;
+                  overageAllowed?: boolean;
+                  source: string;
+                  spendLimit?: number | { percent: number };
+                  startsAt?: number;
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+              };
+              entityId?: string;
+              featureId: string;
+              granted: number;
+              nextResetAt: number | null;
+              overageAllowed: boolean;
+              remaining: number;
+              unlimited: boolean;
+              usage: number;
+            }>;
+            customer: {
+              createdAt: number;
+              customerId: string;
+              email?: string;
+              fingerprint?: string;
+              metadata?: Record<string, string | number | boolean | null>;
+              name?: string;
+              stripeId?: string;
+            };
+            purchases: Array<{
+              currency: string;
+              entityId?: string;
+              kind: string;
+              paid: number;
+              paidAt: number;
+              paymentId?: string;
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              planId: string;
+              purchaseId: string;
+              quantities?: Record<string, number>;
+            }>;
+            subscriptions: Array<{
+              addOn: boolean;
+              endsAt?: number;
+              entityId?: string;
+              group: string;
+              paidUntil?: number;
+              pastDueAt?: number;
+              periodEnd: number | null;
+              periodStart: number | null;
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              planId: string;
+              quantities?: Record<string, number>;
+              startsAt: number;
+              status:
+                "scheduled" | "trialing" | "active" | "past_due" | "ended";
+              subscriptionId: string;
+              suspendsAt?: number;
+              trialEndsAt?: number;
+            }>;
+          }>;
+        },
+        Name
+      >;
+      ownersOf: FunctionReference<
+        "query",
+        "internal",
+        { entityId: string },
+        Array<string>,
+        Name
+      >;
+    };
     audits: {
       list: FunctionReference<
         "action",
@@ -907,6 +2065,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           customerId: string;
+          details?: {
+            fingerprint?: string;
+            metadata?: Record<string, string | number | boolean | null>;
+            stripeId?: string;
+          };
           provision: {
             email?: string;
             name?: string;
@@ -1042,7 +2205,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       update: FunctionReference<
         "mutation",
         "internal",
-        { customerId: string; email?: string | null; name?: string | null },
+        {
+          customerId: string;
+          email?: string | null;
+          fingerprint?: string | null;
+          metadata?: Record<string, string | number | boolean | null> | null;
+          name?: string | null;
+          stripeId?: string | null;
+        },
         {
           createdAt: number;
           customerId: string;
