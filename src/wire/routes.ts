@@ -1,4 +1,5 @@
 /** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
+import { billingOperations } from "./operations/billing.js";
 import { checkOperations } from "./operations/checks.js";
 import { eventOperations } from "./operations/events.js";
 import { formerOperations } from "./operations/former.js";
@@ -14,6 +15,7 @@ export const operations: Readonly<Record<string, Served>> = {
   ...grantOperations,
   ...eventOperations,
   ...formerOperations,
+  ...billingOperations,
 };
 
 /** An operation with the body that the request stands for. */

@@ -215,7 +215,10 @@ function legacyHolding(held: Held, call: Call): Json {
     items: legacyItems(plan, call),
     quantity: 1,
     ...(quantities !== undefined && {
-      options: Object.entries(quantities).map(([featureId, quantity]) => ({ feature_id: featureId, quantity })),
+      options: Object.entries(quantities).map(([featureId, quantity]) => ({
+        feature_id: featureId,
+        quantity,
+      })),
     }),
   };
 }

@@ -1,9 +1,8 @@
 /** What buying and changing plans answers, as each generation of clients reads it. Money is in whole currency units. */
 import { exact, nearest, total } from "../../core/amounts.js";
-import type { Catalog } from "../../core/catalog.js";
 import type { Plan } from "../../core/terms.js";
 import type { Json } from "../operations.js";
-import { legacyProduct } from "./plans.js";
+import { legacyProduct, type Shop } from "./plans.js";
 
 /** What Autumn 1.2 calls what came of an attach. */
 export type AttachCode =
@@ -183,9 +182,9 @@ export interface Checkout extends Preview {
   scenario: "new" | "active" | "upgrade" | "downgrade" | "renew";
 }
 
-export function legacyCheckout(checkout: Checkout, catalog: Catalog, env: "sandbox" | "live"): Json {
+export function legacyCheckout(checkout: Checkout, shop: Shop): Json {
   const { url, customerId, lines, plan, replaced, quantities = {}, scenario, currency, next } = checkout;
-  const product = legacyProduct(plan, catalog, { env });
+  const product = legacyProduct(plan, shop);
   return {
     url,
     customer_id: customerId,
@@ -195,7 +194,7 @@ export function legacyCheckout(checkout: Checkout, catalog: Catalog, env: "sandb
       item: itemOf(product, featureId),
     })),
     product: { ...product, scenario },
-    current_product: replaced === undefined ? null : legacyProduct(replaced, catalog, { env }),
+    current_product: replaced === undefined ? null : legacyProduct(replaced, shop),
     // In the older vocabulary, what is included comes on top of what is bought.
     options: Object.entries(quantities).map(([featureId, quantity]) => {
       const { included = 0 } = plan.items.find((item) => item.featureId === featureId) ?? {};

@@ -71,8 +71,7 @@ function currentEligibility(plan: Plan, eligibility: Eligibility): Json {
   const isKept = scenario === "active" || scenario === "scheduled";
   const begins = isTopUp(plan) ? "purchase" : "activate";
   return {
-    attach_action:
-      scenario === "upgrade" || scenario === "downgrade" ? scenario : isKept ? "none" : begins,
+    attach_action: scenario === "upgrade" || scenario === "downgrade" ? scenario : isKept ? "none" : begins,
     scenario,
     status,
     canceling,
@@ -143,7 +142,9 @@ export function spendLimit(
   limit: NonNullable<PlanControl["spendLimit"]>,
 ): Record<string, Json> {
   const [type, amount] =
-    typeof limit === "number" ? (["absolute", limit] as const) : (["usage_percentage", limit.percent] as const);
+    typeof limit === "number"
+      ? (["absolute", limit] as const)
+      : (["usage_percentage", limit.percent] as const);
   return { feature_id: featureId, enabled: true, limit_type: type, overage_limit: amount };
 }
 
@@ -224,8 +225,7 @@ function legacyItem(item: Item, shop: Shop): Json {
             amount,
             ...(flatAmount !== undefined && { flat_amount: flatAmount }),
           })),
-    usage_model:
-      price === undefined ? null : price.billingMethod === "prepaid" ? "prepaid" : "pay_per_use",
+    usage_model: price === undefined ? null : price.billingMethod === "prepaid" ? "prepaid" : "pay_per_use",
     billing_units: price?.billingUnits ?? null,
     ...(price?.maxPurchase !== undefined && { usage_limit: price.maxPurchase + included }),
     reset_usage_when_enabled: consumable,
