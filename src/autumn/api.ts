@@ -2,10 +2,7 @@
 import { actionGeneric, type RegisteredAction } from "convex/server";
 import { requests, type Requests } from "./requests.js";
 import type { Answers, Result } from "./answers.js";
-import type { Calls, Context } from "./session.js";
-
-/** What lets a browser say how much was used. */
-export type FromBrowsers = "track" | "usage";
+import type { Calls, Context, FromBrowsers } from "./session.js";
 
 type Actions = {
   [Name in keyof Requests]: RegisteredAction<"public", Requests[Name], Promise<Result<Answers[Name]>>>;

@@ -6,9 +6,9 @@ import type { PastDuePolicy } from "../client/subscriptions.js";
 import { Tally } from "../client/tally.js";
 import type { WirePayments, WireTally } from "../wire/operations.js";
 import type { Env } from "./answers.js";
-import { actionsOf, type AutumnApi, type FromBrowsers } from "./api.js";
+import { actionsOf, type AutumnApi } from "./api.js";
 import type { NewCustomerArgs, Requests, UpdateCustomerArgs } from "./requests.js";
-import { Session, type Account, type Context, type ReadContext } from "./session.js";
+import { Session, type Account, type Context, type FromBrowsers, type ReadContext } from "./session.js";
 
 /** Who calls, as `identify` of `@useautumn/convex` says it. */
 export interface AutumnIdentity {
@@ -116,7 +116,7 @@ export class Autumn {
   }
 
   customers = {
-    get: async (ctx: ReadContext, args: Requests["createCustomer"] = {}) =>
+    get: async (ctx: ReadContext, args: Pick<Requests["createCustomer"], "expand"> = {}) =>
       (await this.session(ctx)).getCustomer(args),
     update: async (ctx: Context, args: UpdateCustomerArgs) => (await this.session(ctx)).updateCustomer(args),
     delete: async (ctx: Context) => (await this.session(ctx)).deleteCustomer(),
@@ -162,11 +162,15 @@ export class Autumn {
    * he has used, so they are left out unless asked for: `api({ also: ["track"] })`.
    */
   api<Name extends FromBrowsers = never>(options: { also?: readonly Name[] } = {}): AutumnApi<Name> {
-    return actionsOf((ctx) => this.session(ctx, true), options.also ?? []);
+    const { also = [] } = options;
+    return actionsOf((ctx) => this.session(ctx, also), also);
   }
 
-  private async session(ctx: ReadContext | Context, isBrowser = false): Promise<Session> {
-    return new Session(this.account, ctx, await this.identify(ctx), isBrowser);
+  private async session(
+    ctx: ReadContext | Context,
+    browser: readonly FromBrowsers[] | null = null,
+  ): Promise<Session> {
+    return new Session(this.account, ctx, await this.identify(ctx), browser);
   }
 }
 

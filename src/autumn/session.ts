@@ -25,6 +25,9 @@ export type Account = Pick<Call, "tally" | "payments" | "env">;
 type Verb = "GET" | "POST" | "DELETE";
 type Fields = Readonly<Record<string, unknown>>;
 
+/** What lets a browser say how much was used. */
+export type FromBrowsers = "track" | "usage";
+
 /** Of each name that `api()` has. */
 export type Calls = {
   [Name in keyof Requests]: (args: Requests[Name]) => Promise<Result<Answers[Name]>>;
@@ -35,8 +38,8 @@ interface Sent {
   path: string;
   body?: Fields;
   query?: Fields;
-  /** Only whoever may manage the billing, if it comes from a browser. */
-  buys?: boolean;
+  /** From a browser only for whoever may manage the billing; to buy, only where something is sold. */
+  billing?: "managed" | "bought";
 }
 
 export class Session implements Calls {
@@ -44,28 +47,41 @@ export class Session implements Calls {
     private readonly account: Account,
     private readonly ctx: ReadContext | Context,
     private readonly identity: Identity | null,
-    /** The arguments are whatever a browser has sent. */
-    private readonly isBrowser: boolean,
+    /** What a browser may say of what was used, if the arguments are whatever one has sent; null if they are not. */
+    private readonly browser: readonly FromBrowsers[] | null,
   ) {}
 
   track = (args: Requests["track"]) =>
     this.send<Answers["track"]>("track", args, () => {
       const { value } = args;
-      if (this.isBrowser && value !== undefined && !(value >= 0)) {
-        throw new WireError(
-          400,
+      if (this.browser !== null && value !== undefined && !(value >= 0)) {
+        throw refused(
           "invalid_inputs",
           `value must not be below 0 from a browser (got ${shown(value)}). Nothing was changed.`,
         );
       }
-      return this.post("track", this.use(args));
+      return {
+        ...this.post("track", this.use(args)),
+        billing: args.entityData && "managed",
+      };
     });
 
   check = (args: Requests["check"]) =>
-    this.send<Answers["check"]>("check", args, () => this.post("check", this.use(args)));
+    this.send<Answers["check"]>("check", args, () => {
+      if (args.sendEvent === true && this.browser?.includes("track") === false) {
+        throw refused("not_supported", "A browser may not send events: track in a function of the app.");
+      }
+      return {
+        ...this.post("check", this.use(args)),
+        billing: args.entityData && "managed",
+      };
+    });
 
   attach = (args: Requests["attach"]) =>
-    this.send<Answers["attach"]>("attach", args, () => ({ ...this.post("attach", args), buys: true }));
+    this.send<Answers["attach"]>("attach", args, () => ({
+      ...this.post("attach", this.bought(args)),
+      billing: "bought",
+    }));
 
   checkout = (args: Requests["checkout"]) => {
     // Upstream throws of these, in these words.
@@ -74,24 +90,27 @@ export class Session implements Calls {
     if (args.productId !== undefined && args.productIds !== undefined)
       throw new Error("Cannot specify both productId and productIds");
     return this.send<Answers["checkout"]>("checkout", args, () => ({
-      ...this.post("checkout", args),
-      buys: true,
+      ...this.post("checkout", this.bought(args)),
+      billing: "bought",
     }));
   };
 
   cancel = (args: Requests["cancel"]) =>
-    this.send<Answers["cancel"]>("cancel", args, () => ({ ...this.post("cancel", args), buys: true }));
+    this.send<Answers["cancel"]>("cancel", args, () => ({
+      ...this.post("cancel", args),
+      billing: "managed",
+    }));
 
   setupPayment = (args: Requests["setupPayment"]) =>
     this.send<Answers["setupPayment"]>("setupPayment", args, () => {
       const { openInNewTab: _where, ...rest } = args;
-      return { ...this.post("setup_payment", rest), buys: true };
+      return { ...this.post("setup_payment", rest), billing: "managed" };
     });
 
   billingPortal = (args: Requests["billingPortal"]) =>
     this.send<Answers["billingPortal"]>("billingPortal", args, () => ({
       ...this.post(`customers/${this.path()}/billing_portal`, args),
-      buys: true,
+      billing: "managed",
     }));
 
   usage = (args: Requests["usage"]) =>
@@ -123,7 +142,7 @@ export class Session implements Calls {
         path: "customers",
         body: { id, name, email, ...given },
         query: { expand },
-        buys: isLong(expand),
+        billing: isLong(expand) ? "managed" : undefined,
       };
     });
 
@@ -145,17 +164,15 @@ export class Session implements Calls {
       path: `customers/${this.path()}/entities`,
       body: args,
       // A seat may cost something.
-      buys: true,
+      billing: "managed",
     }));
 
   getEntity = ({ entityId, ...args }: { entityId: string; expand?: readonly string[] }) =>
-    this.send<Entity>(OTHER_KEYS.expanded, args, () => ({
-      ...this.get(
-        `customers/${this.path()}/entities/${encodeURIComponent(this.entity(entityId) ?? "")}`,
-        args,
-      ),
-      buys: isLong(args.expand),
-    }));
+    this.send<Entity>(OTHER_KEYS.expanded, args, () => {
+      this.assertOwn(entityId);
+      const path = `customers/${this.path()}/entities/${encodeURIComponent(entityId)}`;
+      return { ...this.get(path, args), billing: isLong(args.expand) ? "managed" : undefined };
+    });
 
   deleteEntity = (entityId: string) =>
     this.send<Succeeded>([], {}, () =>
@@ -189,8 +206,8 @@ export class Session implements Calls {
   ): Promise<Result<Data>> {
     try {
       assertKeys(args, typeof takes === "string" ? Object.keys(requests[takes]) : takes, "the call");
-      const { method, path, body = {}, query = {}, buys = false } = ask();
-      if (buys) this.assertManager();
+      const { method, path, body = {}, query = {}, billing } = ask();
+      if (billing !== undefined) this.assertBilling(billing);
       const route = routed(method, path, new URLSearchParams(textsOf(query)), wireNames(body));
       if (route === null) throw new WireError(404, "not_found", `There is no ${method} ${shown(path)}.`);
       // A query's context has no `runMutation`; nothing that reads calls it.
@@ -221,13 +238,13 @@ export class Session implements Calls {
 
   /** A use is of the caller's own part unless trusted code names another. */
   private use(args: Fields & { entityId?: string }): Fields {
-    return { ...args, entityId: this.entity(args.entityId) };
+    this.assertOwn(args.entityId);
+    return { ...args, entityId: args.entityId ?? this.customer().entityId };
   }
 
   private own({ customerId, ...args }: Fields & { customerId?: string }): Fields {
     if (customerId !== undefined && customerId !== this.customer().customerId) {
-      throw new WireError(
-        400,
+      throw refused(
         "invalid_inputs",
         `customerId ${shown(customerId)} is not whom identify() names: leave it out.`,
       );
@@ -235,12 +252,11 @@ export class Session implements Calls {
     return this.use(args);
   }
 
-  private entity(given: string | undefined): string | undefined {
-    const own = this.customer().entityId;
-    if (this.isBrowser && own !== undefined && given !== undefined && given !== own) {
-      throw new WireError(404, "entity_not_found", `Entity ${shown(given)} is not the caller's own.`);
-    }
-    return given ?? own;
+  /** Somebody who is a part of a customer asks for that part from a browser, and for no other. */
+  private assertOwn(given: string | undefined): void {
+    const { entityId } = this.customer();
+    if (this.browser === null || entityId === undefined || given === undefined || given === entityId) return;
+    throw new WireError(404, "entity_not_found", `Entity ${shown(given)} is not the caller's own.`);
   }
 
   private path(): string {
@@ -252,15 +268,28 @@ export class Session implements Calls {
     return this.identity;
   }
 
-  private assertManager(): void {
-    if (!this.isBrowser) return;
+  /** What a browser may say of what it buys; all else is a server's to decide, such as what is paid for it. */
+  private bought(args: Requests["checkout"]): Requests["checkout"] {
+    const { reward, invoice, checkoutSessionParams, entityData } = args;
+    const given = Object.entries({ reward, invoice, checkoutSessionParams, entityData });
+    const [name] = given.find(([, value]) => value !== undefined && value !== false) ?? [];
+    if (this.browser === null || name === undefined) return args;
+    throw refused("not_supported", `A browser may not say ${name}: attach it in a function of the app.`);
+  }
+
+  private assertBilling(billing: "managed" | "bought"): void {
+    if (this.browser === null) return;
     const { entityId, canManageBilling = entityId === undefined } = this.customer();
-    if (canManageBilling) return;
-    throw new WireError(
-      401,
-      "unauthenticated",
-      "Whoever is signed in may not manage the billing of this account: ask somebody who may. Nothing was changed.",
-    );
+    if (!canManageBilling) {
+      throw new WireError(
+        403,
+        "forbidden",
+        "Whoever is signed in may not manage the billing of this account: ask somebody who may. Nothing was changed.",
+      );
+    }
+    // Without payments, a browser could take for nothing what only a server may give.
+    if (billing === "bought" && this.account.payments === undefined)
+      throw refused("not_supported", "Nothing is sold to browsers here: give Autumn payments.");
   }
 }
 
@@ -270,6 +299,8 @@ class Unidentified extends Error {
     super("No customer identifier found for Autumn.identify()");
   }
 }
+
+const refused = (code: string, message: string): WireError => new WireError(400, code, message);
 
 const NOBODY: Result<Customer> = { data: null, error: null, statusCode: 202 };
 const NO_DETAILS: Partial<Identity> = {};

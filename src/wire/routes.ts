@@ -25,27 +25,35 @@ export interface Routed {
   body: unknown;
 }
 
-/**
- * What a request asks for; null if there is nothing of that name. A REST path that is exact comes first, since the
- * same path means the same thing in both styles; an operation's own name before a path with an id in it.
- */
+/** What a request asks for; null if there is nothing of that name. */
 export function routed(method: string, path: string, query: URLSearchParams, body: unknown): Routed | null {
-  const segments = path.split("/").map(decoded);
-  const name = segments.join(".").replaceAll("-", "_");
-  const ofName = method === "POST" ? operationOf(name) : undefined;
-  for (const route of restRoutes) {
-    const params = matched(route, method, segments);
-    if (params === null || (ofName !== undefined && route.path.includes(":"))) continue;
-    const named = typeof route.operation === "string" ? route.operation : route.operation(body);
-    const operation = operationOf(named);
-    if (operation === undefined) continue;
-    return { name: named, operation, body: route.body(params, body, query) };
-  }
-  return ofName === undefined ? null : { name, operation: ofName, body };
+  const asked = named(method, path, query, body);
+  if (asked === null || !Object.hasOwn(operations, asked.name)) return null;
+  const operation = operations[asked.name];
+  return operation === undefined ? null : { ...asked, operation };
 }
 
-const operationOf = (name: string): Served | undefined =>
-  Object.hasOwn(operations, name) ? operations[name] : undefined;
+/**
+ * The name of what a request asks for. A REST path that is exact comes first, since the same path means the same
+ * thing in both styles; an operation's own name before a path with an id in it.
+ */
+export function named(
+  method: string,
+  path: string,
+  query: URLSearchParams,
+  body: unknown,
+): Omit<Routed, "operation"> | null {
+  const segments = path.split("/").map(decoded);
+  const own = segments.join(".").replaceAll("-", "_");
+  const isOwn = method === "POST" && Object.hasOwn(operations, own);
+  for (const route of restRoutes) {
+    const params = matched(route, method, segments);
+    if (params === null || (isOwn && route.path.includes(":"))) continue;
+    const name = typeof route.operation === "string" ? route.operation : route.operation(body);
+    return { name, body: route.body(params, body, query) };
+  }
+  return isOwn ? { name: own, body } : null;
+}
 
 function matched(route: RestRoute, method: string, segments: string[]): Record<string, string> | null {
   const parts = route.path.split("/");

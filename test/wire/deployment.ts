@@ -31,6 +31,7 @@ export function deploy() {
     schema: defineSchema({}),
     modules: {
       "./_generated/api.ts": () => Promise.resolve({}),
+      "./autumn.ts": () => import("./app/autumn.js"),
       "./billing.ts": () => import("./app/billing.js"),
       "./http.ts": () => import("./app/http.js"),
     },
