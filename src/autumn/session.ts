@@ -1,5 +1,10 @@
 /** The calls of one caller: upstream's requests, answered here instead of by a service. */
-import type { IdentifyContext, MutationContext, QueryContext } from "../client/contexts.js";
+import {
+  canMutate,
+  type IdentifyContext,
+  type MutationContext,
+  type QueryContext,
+} from "../client/contexts.js";
 import type { Identity } from "../client/identity.js";
 import { assertKeys } from "../core/arguments.js";
 import { shown } from "../core/errors.js";
@@ -70,6 +75,9 @@ export class Session implements Calls {
     this.send<Answers["check"]>("check", args, () => {
       if (args.sendEvent === true && this.browser?.includes("track") === false) {
         throw refused("not_supported", "A browser may not send events: track in a function of the app.");
+      }
+      if (args.sendEvent === true && !canMutate(this.ctx)) {
+        throw refused("not_supported", "A query changes nothing: send events from a mutation or an action.");
       }
       return {
         ...this.post("check", this.use(args)),
