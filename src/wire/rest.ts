@@ -11,8 +11,8 @@ export interface RestRoute {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   /** After `/v1/`; a segment that begins with a colon takes what is there. */
   path: string;
-  /** The name of the operation that it stands for, which may depend on the body. */
-  operation: string | ((body: unknown) => string);
+  /** The name of the operation that it stands for. */
+  operation: string;
   /** The operation's body, from the path, the request's body and its query. */
   body: (params: Record<string, string>, body: unknown, query: URLSearchParams) => unknown;
 }
@@ -29,9 +29,7 @@ export const restRoutes: readonly RestRoute[] = [
   { method: "POST", path: "track", operation: "balances.track", body: tracked },
   { method: "POST", path: "events", operation: "balances.track", body: tracked },
 
-  { method: "POST", path: "attach", operation: attachment, body: attached },
-  { method: "POST", path: "checkout", operation: "checkout", body: checkedOut },
-  { method: "POST", path: "cancel", operation: "cancel", body: (_, body) => ofPlan(fieldsOf(body)) },
+  { method: "POST", path: "attach", operation: "billing.attach", body: asIs },
   { method: "POST", path: "setup_payment", operation: "billing.setup_payment", body: asIs },
 
   { method: "POST", path: "customers", operation: "customers.get_or_create", body: created },
@@ -109,50 +107,6 @@ function tracked(_params: Fields, body: unknown): Fields {
   const amount = typeof properties.value === "string" ? Number(properties.value) : properties.value;
   return { ...fields, value: amount };
 }
-
-function attachment(body: unknown): string {
-  return productsOf(fieldsOf(body)).length > 1 ? "billing.multi_attach" : "billing.attach";
-}
-
-function attached(_params: Fields, body: unknown): Fields {
-  const { product_ids: _ids, ...fields } = fieldsOf(body);
-  const ids = productsOf(fieldsOf(body));
-  if (ids.length < 2) return bought({ ...fields, ...(ids.length === 1 && { product_id: ids[0] }) });
-  if (fields.options !== undefined && fields.options !== null) {
-    throw refused("options: for several product_ids say which plan they are for, with billing.multi_attach");
-  }
-  return { ...bought(fields), plans: ids.map((planId) => ({ plan_id: planId })) };
-}
-
-function checkedOut(_params: Fields, body: unknown): Fields {
-  const { product_ids: _ids, ...fields } = fieldsOf(body);
-  const ids = productsOf(fieldsOf(body));
-  if (ids.length > 1) throw refused("product_ids: check out one product at a time");
-  return bought({ ...fields, ...(ids.length === 1 && { product_id: ids[0] }) });
-}
-
-/** What is bought, and how: in the terms of `billing.attach`. */
-function bought(given: Fields): Fields {
-  const { options, force_checkout: forced, reward, invoice, free_trial: trial, ...fields } = ofPlan(given);
-  return {
-    ...fields,
-    ...(options !== undefined && options !== null && { feature_quantities: options }),
-    ...(forced === true && { redirect_mode: "always" }),
-    ...(reward !== undefined &&
-      reward !== null && { discounts: [reward].flat().map((id) => ({ reward_id: id })) }),
-    ...(invoice === true && { invoice_mode: { enabled: true } }),
-    // A trial is the plan's own unless it is waived.
-    ...(trial === false ? { free_trial: null } : isObject(trial) && { free_trial: trial }),
-  };
-}
-
-function productsOf({ product_ids: ids }: Fields): unknown[] {
-  if (ids === undefined || ids === null) return [];
-  if (!Array.isArray(ids) || ids.length === 0) throw refused("product_ids: must be a list of ids");
-  return ids;
-}
-
-const ofPlan = (fields: Fields): Fields => renamed(fields, { product_id: "plan_id" });
 
 function created(_params: Fields, body: unknown, query: URLSearchParams): Fields {
   return { ...renamed(fieldsOf(body), { id: "customer_id" }), ...expandOf(query) };

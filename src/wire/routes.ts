@@ -49,8 +49,7 @@ export function named(
   for (const route of restRoutes) {
     const params = matched(route, method, segments);
     if (params === null || (isOwn && route.path.includes(":"))) continue;
-    const name = typeof route.operation === "string" ? route.operation : route.operation(body);
-    return { name, body: route.body(params, body, query) };
+    return { name: route.operation, body: route.body(params, body, query) };
   }
   return isOwn ? { name: own, body } : null;
 }
