@@ -156,8 +156,8 @@ async function installInApp(tarball: string): Promise<void> {
 function isExpected(file: string): boolean {
   return [
     /^(package\.json|LICENSE|README\.md)$/,
-    /^dist\/(core|component|client|payments|react)\/.*\.(d\.ts|js)(\.map)?$/,
-    /^src\/(core|component|client|payments|react)\/(?!.*\.test\.).*\.tsx?$/,
+    /^dist\/(core|component|client|payments|react|wire|http|autumn|billingos)\/.*\.(d\.ts|js)(\.map)?$/,
+    /^src\/(core|component|client|payments|react|wire|http|autumn|billingos)\/(?!.*\.test\.).*\.tsx?$/,
     /^(src\/test\.ts|dist\/test\.d\.ts(\.map)?)$/,
   ].some((expected) => expected.test(file));
 }
