@@ -67,7 +67,11 @@ type Known = Map<string, Promise<Plan>>;
 
 /** A customer's account; null if there is none of that id. */
 export const get = query({
-  args: { customerId: v.string(), withEntities: v.optional(v.boolean()), withTrials: v.optional(v.boolean()) },
+  args: {
+    customerId: v.string(),
+    withEntities: v.optional(v.boolean()),
+    withTrials: v.optional(v.boolean()),
+  },
   returns: v.union(
     v.object({
       ...accountFields,
@@ -166,6 +170,13 @@ export const entities = query({
     } while (cursor !== null && found.length < limit && (await hasBudget(ctx)));
     return { page: found, cursor };
   },
+});
+
+/** The plans of which a customer has had a trial, or has one. */
+export const trials = query({
+  args: { customerId: v.string() },
+  returns: v.array(trialValidator),
+  handler: async (ctx, { customerId }) => await trialsOf(ctx, customerId),
 });
 
 /** The customers who have an entity of that id, by which alone some clients name one; two at most. */

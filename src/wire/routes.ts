@@ -1,9 +1,13 @@
 /** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
 import { billingOperations } from "./operations/billing.js";
 import { checkOperations } from "./operations/checks.js";
+import { customerOperations } from "./operations/customers.js";
+import { entityOperations } from "./operations/entities.js";
 import { eventOperations } from "./operations/events.js";
+import { featureOperations } from "./operations/features.js";
 import { formerOperations } from "./operations/former.js";
 import { grantOperations } from "./operations/grants.js";
+import { planOperations } from "./operations/plans.js";
 import { useOperations } from "./operations/uses.js";
 import type { Served } from "./operations.js";
 import { restRoutes, type RestRoute } from "./rest.js";
@@ -14,6 +18,10 @@ export const operations: Readonly<Record<string, Served>> = {
   ...useOperations,
   ...grantOperations,
   ...eventOperations,
+  ...customerOperations,
+  ...entityOperations,
+  ...planOperations,
+  ...featureOperations,
   ...formerOperations,
   ...billingOperations,
 };

@@ -1180,6 +1180,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Array<string>,
         Name
       >;
+      trials: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string },
+        Array<{ fingerprint?: string; planId: string }>,
+        Name
+      >;
     };
     audits: {
       list: FunctionReference<
@@ -1943,6 +1950,124 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           customerId: string;
           entityId?: string;
           featureId: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+        },
+        null,
+        Name
+      >;
+      setAll: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          changes: Array<{
+            change: {
+              overageAllowed?: boolean | null;
+              spendLimit?: number | { percent: number } | "none" | null;
+              usageLimits?: Array<{
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              }> | null;
+            };
+            featureId: string;
+          }>;
+          customerId: string;
+          entityId?: string;
           provision: {
             email?: string;
             name?: string;

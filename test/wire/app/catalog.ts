@@ -77,7 +77,13 @@ const topUp = product({
   items: [priceItem({ price: 10 }), featureItem({ feature_id: "credits", included_usage: 100 })],
 });
 
+const starter = plan({
+  id: "starter",
+  name: "Starter",
+  items: [item({ featureId: "messages", included: 25, reset: month })],
+});
+
 export const catalog = defineCatalog({
   features: [messages, words, seats, basic, sso, credits],
-  plans: [free, pro, team, boost, topUp],
+  plans: [free, pro, team, boost, topUp, starter],
 });
