@@ -1,5 +1,6 @@
 /** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
 import { billingOperations } from "./operations/billing.js";
+import { catalogOperations } from "./operations/catalog.js";
 import { checkOperations } from "./operations/checks.js";
 import { customerOperations } from "./operations/customers.js";
 import { entityOperations } from "./operations/entities.js";
@@ -8,6 +9,7 @@ import { featureOperations } from "./operations/features.js";
 import { formerOperations } from "./operations/former.js";
 import { grantOperations } from "./operations/grants.js";
 import { planOperations } from "./operations/plans.js";
+import { unsupportedOperations } from "./operations/unsupported.js";
 import { useOperations } from "./operations/uses.js";
 import type { Served } from "./operations.js";
 import { restRoutes, type RestRoute } from "./rest.js";
@@ -22,8 +24,10 @@ export const operations: Readonly<Record<string, Served>> = {
   ...entityOperations,
   ...planOperations,
   ...featureOperations,
+  ...catalogOperations,
   ...formerOperations,
   ...billingOperations,
+  ...unsupportedOperations,
 };
 
 /** An operation with the body that the request stands for. */
