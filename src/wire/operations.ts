@@ -31,6 +31,8 @@ export interface Call {
   version: Version;
   /** From the `Idempotency-Key` header. */
   idempotencyKey?: string;
+  /** Somebody's page has sent it, on his own account: he may do there what he pays for, and no more. */
+  isBrowser?: boolean;
   /** What customers' records say of where they are. */
   env: "sandbox" | "live";
 }

@@ -67,14 +67,18 @@ export async function decide(call: Call, wanted: Wanted): Promise<Decision> {
   const rivals = rivalsOf(await heldBy(call, payer), plan);
   const billed = rivals.find(isBilled);
   const isTrial = typeof trial === "object" && !trial.cardRequired;
-  if (isUnpaid || (billed === undefined && (isTrial || !isPriced(plan, quantities)))) {
-    return await given(call, wanted, rivals);
-  }
+  const isFree = isUnpaid || (billed === undefined && (isTrial || !isPriced(plan, quantities)));
+  if (isFree && mayBeGiven(call, plan)) return await given(call, wanted, rivals);
   const payments = await paymentsOf(call, payer, `Selling plan ${shown(plan.id)}`);
   refuseUnsold(wanted, billed);
   const preview = await payments.preview(soldArgs(wanted));
   refuseOtherwise(wanted, preview);
   return { wanted, rivals, preview, isSold: true, payments };
+}
+
+/** What is free a page gets once, as at a checkout; what would add up with each call, not from here at all. */
+function mayBeGiven({ isBrowser, payments }: Call, plan: Plan): boolean {
+  return isBrowser !== true || (payments === undefined && !plan.addOn && !isTopUp(plan));
 }
 
 async function given(call: Call, wanted: Wanted, rivals: Held[]): Promise<Decision> {

@@ -200,12 +200,12 @@ const update = operation({
     const about = { customerId: payer.customerId, entityId: payer.entityId, planIds: [plan.id] };
     const when = endOf(body);
     if (when !== undefined) {
-      refuseWhatIsNotDone(body);
+      refuseWhatIsNotDone(call, body);
       await end(call, { payer, plan, held, when, isUnpaid: body.no_billing_changes === true });
       return { ...about, url: null, code: "new_product_attached" };
     }
     if (body.cancel_action === "uncancel") {
-      refuseWhatIsNotDone(body);
+      refuseWhatIsNotDone(call, body);
       await resume(call, payer, plan, held, body.no_billing_changes === true);
       return { ...about, url: null, code: "renewed_product" };
     }
@@ -223,7 +223,7 @@ const previewUpdate = operation({
     const intent = intentOf(body);
     const when = endOf(body);
     if (when !== undefined) {
-      refuseWhatIsNotDone(body);
+      refuseWhatIsNotDone(call, body);
       return { ...(await previewEnd(call, payer, plan, held, when)), intent };
     }
     if (intent === "uncancel" || intent === "none") {
@@ -297,7 +297,7 @@ type CancelBody = z.output<typeof cancelBody>;
 const cancel = operation({
   body: cancelBody,
   run: async (call: Call, body: CancelBody) => {
-    refuseWhatIsNotDone(body);
+    refuseWhatIsNotDone(call, body);
     const { plan, held, payer } = await updated(call, body);
     const when = body.cancel_immediately === true ? "now" : "period_end";
     await end(call, { payer, plan, held, when, isUnpaid: body.no_billing_changes === true });
@@ -416,7 +416,7 @@ const setupPayment = operation({
     const { customer_id: customerId, plan_id: planId, success_url: successUrl, customer_data } = body;
     if (planId !== undefined)
       throw notDone("plan_id of a setup", "Attach the plan by billing.attach: its checkout keeps the card.");
-    refuseWhatIsNotDone(body);
+    refuseWhatIsNotDone(call, body);
     const payments = await paymentsOf(call, { customerId, ...customer_data }, "Setting up a payment");
     await call.tally.customers.create(call.ctx, { customerId, ...customer_data });
     return { customerId, ...(await payments.setUp({ successUrl })) };

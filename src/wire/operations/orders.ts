@@ -195,7 +195,7 @@ export function attachedPlans(call: Call, body: AttachBody): Wanted[] {
 
 export function attachedTogether(call: Call, body: MultiAttachBody): Wanted[] {
   return body.plans.map((each) => {
-    refuseWhatIsNotDone(each);
+    refuseWhatIsNotDone(call, each);
     const owner = each.entity_id === undefined ? body : { ...body, entity_id: each.entity_id };
     return wantedOf(call, owner, call.tally.catalog.plan(each.plan_id), each);
   });
@@ -216,14 +216,14 @@ const isSoldAhead = ({ items }: Plan, featureId: string): boolean =>
   items.some((item) => item.featureId === featureId && item.price?.billingMethod === "prepaid");
 
 function wantedOf(
-  { tally: { catalog } }: Call,
+  call: Call,
   body: Shared,
   plan: Plan,
   { customize, feature_quantities }: Terms,
   redirect = body.redirect_mode ?? "if_required",
 ): Wanted {
-  refuseWhatIsNotDone(body);
-  if (customize !== undefined) refuseWhatIsNotDone(customize, "customize.");
+  refuseWhatIsNotDone(call, body);
+  if (customize !== undefined) refuseWhatIsNotDone(call, customize, "customize.");
   // Not left out: the plan would cost nothing.
   if (customize?.price === null) throw notDone("customize.price: null", PRICED_ALONE);
   const items = customize?.items?.map(itemOf);
@@ -233,7 +233,7 @@ function wantedOf(
   const { plan_schedule: schedule, success_url: successUrl } = body;
   return {
     payer: { customerId: body.customer_id, entityId: body.entity_id, ...body.customer_data },
-    plan: items === undefined ? plan : catalog.customized(plan, items),
+    plan: items === undefined ? plan : call.tally.catalog.customized(plan, items),
     ...(quantities !== undefined && quantities.length > 0 && { quantities: Object.fromEntries(quantities) }),
     ...(items !== undefined && { items }),
     ...(schedule !== undefined && { when: schedule === "immediate" ? "now" : "period_end" }),
@@ -306,12 +306,30 @@ const NOT_DONE: Readonly<Record<string, { instead: string; fine?: unknown }>> = 
   remove_licenses: { instead: "Cancel the plans of entities, by entity_id." },
 };
 
-/** Throws `not_supported`: nothing that changes what is paid is passed over in silence. */
-export function refuseWhatIsNotDone(body: Readonly<Record<string, unknown>>, within = ""): void {
+/** Terms that only trusted code may set. */
+const TRUSTED = [
+  "no_billing_changes",
+  "customize",
+  "plan_schedule",
+  "carry_over_balances",
+  "carry_over_usages",
+] as const;
+
+/** Throws `not_supported`: nothing that changes what is paid is passed over in silence, and no page sets terms. */
+export function refuseWhatIsNotDone(
+  { isBrowser }: Call,
+  body: Readonly<Record<string, unknown>>,
+  within = "",
+): void {
   for (const [name, { instead, fine }] of Object.entries(NOT_DONE)) {
     const given = Object.hasOwn(body, name) ? body[name] : undefined;
     if (!asksForNothing(given) && given !== fine) throw notDone(`${within}${name}`, instead);
   }
+  if (isBrowser !== true) return;
+  const set = TRUSTED.find((name) => !asksForNothing(body[name]));
+  const isOwnTrial = typeof body.free_trial !== "object" || body.free_trial === null;
+  if (set !== undefined || !isOwnTrial)
+    throw notDone(`${set ?? "free_trial"} from a browser`, "Send it with the secret, from a server.");
 }
 
 function asksForNothing(given: unknown): boolean {
