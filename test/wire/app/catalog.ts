@@ -76,6 +76,17 @@ const topUp = product({
   name: "Top-up",
   items: [priceItem({ price: 10 }), featureItem({ feature_id: "credits", included_usage: 100 })],
 });
+const sticker = plan({
+  id: "sticker",
+  name: "Sticker",
+  addOn: true,
+  items: [item({ featureId: "messages", included: 3, reset: month })],
+});
+const gift = product({
+  id: "gift",
+  name: "Gift",
+  items: [priceItem({ price: 0 }), featureItem({ feature_id: "credits", included_usage: 100 })],
+});
 
 const starter = plan({
   id: "starter",
@@ -85,5 +96,5 @@ const starter = plan({
 
 export const catalog = defineCatalog({
   features: [messages, words, seats, basic, sso, credits],
-  plans: [free, pro, team, boost, topUp, starter],
+  plans: [free, pro, team, boost, topUp, starter, sticker, gift],
 });
