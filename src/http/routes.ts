@@ -9,6 +9,7 @@ import { failureOf, WireError } from "../wire/failures.js";
 import type { Call } from "../wire/operations.js";
 import { routed } from "../wire/routes.js";
 import { versionOf } from "../wire/versions.js";
+import { registerBrowserRoutes, type BrowserOptions } from "./browser.js";
 import { assertSecret, type SecretKey } from "./keys.js";
 import { answered, bodyOf, failed } from "./requests.js";
 
@@ -24,6 +25,8 @@ export interface RoutesOptions<Ids extends CatalogIds, Scope extends PropertyVal
   prefix?: string;
   /** What answers say of where customers are: "live" unless told. */
   env?: "sandbox" | "live";
+  /** Serves the hooks of `autumn-js/react` as whoever is signed in to the app: not unless given. */
+  browser?: BrowserOptions;
 }
 
 const METHODS = ["GET", "POST", "PATCH", "DELETE"] as const;
@@ -40,7 +43,7 @@ const PREFIX = /^(\/[A-Za-z0-9_-]+)*$/;
 export function registerRoutes<Ids extends CatalogIds, Scope extends PropertyValidators>(
   http: HttpRouter,
   tally: Tally<Ids, Scope>,
-  { secretKey, payments, prefix = "", env = "live" }: RoutesOptions<Ids, Scope>,
+  { secretKey, payments, prefix = "", env = "live", browser }: RoutesOptions<Ids, Scope>,
 ): void {
   if (!PREFIX.test(prefix)) refuse("prefix", 'must be a path such as "/billing", or nothing', prefix);
   const base = `${prefix}/v1/`;
@@ -53,6 +56,7 @@ export function registerRoutes<Ids extends CatalogIds, Scope extends PropertyVal
     }
   });
   for (const method of METHODS) http.route({ pathPrefix: base, method, handler });
+  if (browser !== undefined) registerBrowserRoutes(http, tally, { tally, payments, env }, browser);
 }
 
 async function serve(

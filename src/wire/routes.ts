@@ -79,7 +79,7 @@ function matched(route: RestRoute, method: string, segments: string[]): Record<s
 }
 
 /** Clients encode ids in paths, some of them not wholly. */
-function decoded(segment: string): string {
+export function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
