@@ -24,6 +24,6 @@ export type {
   Sold,
   SoldLine,
 } from "./provider.js";
-export type { Origins } from "./returnUrls.js";
+export type { Origins } from "../core/origins.js";
 export type { Secret } from "./secrets.js";
 export { syncSubscription, type SyncArgs } from "./sync.js";

@@ -9,6 +9,7 @@ import type { CatalogIds } from "../core/catalog.js";
 import { isTallyError, shown, tallyError } from "../core/errors.js";
 import { assertCurrency } from "../core/money.js";
 import { sellingProblems } from "../core/orders.js";
+import { assertOrigins, type Origins } from "../core/origins.js";
 import {
   Checkouts,
   type Bought,
@@ -19,7 +20,7 @@ import {
 } from "./checkouts.js";
 import { Facts } from "./facts.js";
 import type { PaymentProvider } from "./provider.js";
-import { assertOrigins, returnUrl, type Origins } from "./returnUrls.js";
+import { returnUrl } from "./returnUrls.js";
 
 export interface PaymentsOptions {
   provider: PaymentProvider;
