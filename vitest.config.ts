@@ -111,6 +111,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: "compat",
+          include: ["test/compat/**/*.test.ts"],
+          ...slow,
+        },
+      },
+      {
+        test: {
           name: "bench",
           include: ["test/bench/**/*.test.ts"],
           ...convexRuntime,

@@ -218,7 +218,7 @@ const CURRENT: Readonly<Record<string, BrowserRoute>> = {
   getOrCreateCustomer: customer(
     "current",
     z
-      .strictObject({ ...expanded, name: text, email: text, stripeId: text, metadata: z.unknown() })
+      .strictObject({ ...expanded, name: text, email: text, stripeId: text, metadata: z.unknown().optional() })
       .transform(({ expand, errorOnNotFound }) => ({ expand, errorOnNotFound })),
     { status: 204, body: null },
   ),
@@ -242,7 +242,7 @@ const CURRENT: Readonly<Record<string, BrowserRoute>> = {
     }),
   }),
   aggregateEvents: current("events.aggregate", {
-    takes: z.strictObject({ ...aggregated, filterBy: z.unknown(), maxGroups: count }),
+    takes: z.strictObject({ ...aggregated, filterBy: z.unknown().optional(), maxGroups: count }),
   }),
   attach: current("billing.attach", { takes: attached, billing: true }),
   previewAttach: current("billing.preview_attach", { takes: attached, billing: true }),
@@ -273,7 +273,7 @@ const LEGACY: Readonly<Record<string, BrowserRoute>> = {
         name: text,
         email: text,
         fingerprint: text,
-        metadata: z.unknown(),
+        metadata: z.unknown().optional(),
       })
       .transform(({ expand, errorOnNotFound }) => ({ expand, errorOnNotFound })),
     { status: 202, body: null },
@@ -323,7 +323,7 @@ const LEGACY: Readonly<Record<string, BrowserRoute>> = {
       // To record as well is to track.
       sendEvent: optional(z.literal(false)),
       withPreview: flag,
-      entityData: z.unknown(),
+      entityData: z.unknown().optional(),
     }),
   }),
   "POST query": legacy("POST", () => "query", {
@@ -357,7 +357,7 @@ const TRACK = legacy("POST", () => "track", {
     eventName: optional(id),
     value: optional(z.number().min(0)),
     idempotencyKey: optional(id),
-    entityData: z.unknown(),
+    entityData: z.unknown().optional(),
   }),
 });
 

@@ -1,0 +1,24 @@
+import { componentsGeneric } from "convex/server";
+import { Tally, type Identity } from "../../../../src/client/index.js";
+import type { ComponentApi } from "../../../../src/component/_generated/component.js";
+import { demo, Payments } from "../../../../src/payments/index.js";
+import { catalog } from "./catalog.js";
+
+const { tally: component } = componentsGeneric() as unknown as { tally: ComponentApi };
+
+export const tally = new Tally(component, {
+  catalog,
+  identify: async (ctx): Promise<Identity | null> => {
+    const user = await ctx.auth.getUserIdentity();
+    if (user === null) return null;
+    // "northwind:ben" is a part of a customer, and no payer.
+    const [customerId = "", entityId] = user.subject.split(":");
+    if (entityId !== undefined) return { customerId, entityId };
+    return { customerId, ...(user.name !== undefined && { name: user.name }) };
+  },
+});
+
+export const payments = new Payments(tally, {
+  provider: demo({ enabled: true }),
+  allowedOrigins: ["https://app.example.com"],
+});
