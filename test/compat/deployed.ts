@@ -58,10 +58,10 @@ export async function deployed(): Promise<World> {
     tokenFor: (subject, claims) => signToken(key, subject, claims),
     customer: () => `customer_${++customers}`,
     pay: async (checkoutUrl) => {
-      const page = await fetch(checkoutUrl);
-      const text = await page.text();
-      if (!page.ok) throw new Error(`There is no checkout at ${checkoutUrl}: ${text}`);
-      await payOn(checkoutUrl, text);
+      const session = new URL(checkoutUrl).searchParams.get("session");
+      const body = JSON.stringify({ session, outcome: "pay" });
+      const paid = await fetch(`${deployment.siteUrl}/tally/webhook`, { method: "POST", body });
+      if (!paid.ok) throw new Error(`${checkoutUrl} was not paid: ${await paid.text()}`);
     },
     close: async () => {
       await deployment.close();
@@ -78,8 +78,4 @@ function project(): string {
   fs.symlinkSync(path.join(repository, "src"), path.join(root, "src"), "dir");
   fs.symlinkSync(path.join(repository, "node_modules"), path.join(app, "node_modules"), "dir");
   return app;
-}
-
-async function payOn(_url: string, _page: string): Promise<void> {
-  await Promise.resolve();
 }

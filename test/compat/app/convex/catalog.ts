@@ -1,5 +1,13 @@
 /** What the documents of the peers speak of, by their ids. */
-import { defineCatalog, feature, featureItem, item, plan, priceItem, product } from "../../../../src/client/index.js";
+import {
+  defineCatalog,
+  feature,
+  featureItem,
+  item,
+  plan,
+  priceItem,
+  product,
+} from "../../../../src/client/index.js";
 
 const month = { interval: "month" } as const;
 
