@@ -393,7 +393,9 @@ export const cases = [
   works("referrals.listPrograms", async (autumn) => {
     expect(await autumn.referrals.listPrograms({})).toMatchObject({ list: [] });
   }),
-  refused("referrals.getProgram", REFERRALS, (autumn) => autumn.referrals.getProgram({ referralProgramId: "p" })),
+  refused("referrals.getProgram", REFERRALS, (autumn) =>
+    autumn.referrals.getProgram({ referralProgramId: "p" }),
+  ),
   refused("referrals.updateProgram", REFERRALS, (autumn) =>
     autumn.referrals.updateProgram({ referralProgramId: "p" }),
   ),
@@ -452,7 +454,7 @@ export const cases = [
   refused("sandboxes.create", "A sandbox is another deployment.", (autumn) =>
     autumn.sandboxes.create({ name: "s" }),
   ),
-  refused("sandboxes.list", "A sandbox is another deployment.", (autumn) => autumn.sandboxes.list()),
+  refused("sandboxes.list", "A sandbox is another deployment.", (autumn) => autumn.sandboxes.list({})),
   refused("sandboxes.delete", "A sandbox is another deployment.", (autumn) =>
     autumn.sandboxes.delete({ id: "s" }),
   ),
