@@ -7,6 +7,8 @@ import { deployed, type World } from "./deployed.js";
 import * as documents from "./documents.js";
 import { methodsOf } from "./methods.js";
 import * as python from "./python.js";
+import * as react from "./react.js";
+import * as react01 from "./react01.js";
 
 let world: World;
 
@@ -29,7 +31,14 @@ test("there is a case for each method of the clients", () => {
   expect(autumnJs01.cases.map(({ method }) => method).toSorted()).toEqual(older.toSorted());
 });
 
-const cases = [...autumnJs.cases, ...autumnJs01.cases, ...documents.cases, ...python.cases];
+const cases = [
+  ...autumnJs.cases,
+  ...autumnJs01.cases,
+  ...react.cases,
+  ...react01.cases,
+  ...documents.cases,
+  ...python.cases,
+];
 
 describe("a client of theirs", () => {
   test.each(cases.map((one) => [one.client, one.method, one.result, one] as const))(
