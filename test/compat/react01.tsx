@@ -1,5 +1,7 @@
 /** The hooks of the last `autumn-js/react` of 0.1, in a page: over HTTP, and over Convex. */
 import type * as Hooks from "autumn-js-0.1/react";
+import { ConvexHttpClient } from "convex/browser";
+import { anyApi } from "convex/server";
 import type { ReactNode } from "react";
 import { expect } from "vitest";
 import { connect } from "./autumnJs.js";
@@ -9,14 +11,19 @@ import type { World } from "./deployed.js";
 import { inPage, type Page } from "./pages.js";
 
 /** How its provider reaches the deployment. */
-export interface Mode {
+interface Mode {
   client: string;
+  /** The hooks keep what they know between pages by what is asked: each mode asks for another feature. */
+  featureId: string;
   /** Its properties, of a mount whose app lets browsers track if so asked. */
   provider(world: World, page: Page, tracking: boolean): Record<string, unknown>;
 }
 
-export const overHttp: Mode = {
-  client: server.replace("autumn-js", "autumn-js/react"),
+export const client = server.replace("autumn-js", "autumn-js/react");
+
+const overHttp: Mode = {
+  client,
+  featureId: "messages",
   provider: (_world, { backendUrl, token }, tracking) => ({
     backendUrl,
     suppressLogs: true,
@@ -24,6 +31,21 @@ export const overHttp: Mode = {
     ...(tracking && { pathPrefix: "/tracking/autumn" }),
   }),
 };
+
+export const convexClient = `${client}, Convex mode`;
+
+const overConvex: Mode = {
+  client: convexClient,
+  featureId: "api_calls",
+  provider: ({ cloudUrl }, { token }) => {
+    const convex = new ConvexHttpClient(cloudUrl, { logger: false, fetch: nodeFetch });
+    if (token !== undefined) convex.setAuth(token);
+    return { convex, convexApi: anyApi.autumn, suppressLogs: true };
+  },
+};
+
+/** Convex answers pages of any origin. */
+const nodeFetch = globalThis.fetch;
 
 interface Shown {
   page: Page;
@@ -78,8 +100,11 @@ async function answered<T>(answering: Promise<Answer<T>>): Promise<T> {
   return data as T;
 }
 
-async function customer({ hooks, show }: Shown) {
-  const current = await show(() => hooks.useCustomer());
+/** The hooks keep customers apart by where they come from, which is one place for all of these pages. */
+const own = ({ backendUrl }: Page) => ({ extraQueryKeys: [backendUrl] }) as object;
+
+async function customer({ hooks, show, page }: Shown) {
+  const current = await show(() => hooks.useCustomer(own(page)));
   expect(current().error ?? null).toBeNull();
   return current;
 }
@@ -100,8 +125,8 @@ async function subscribed(shown: Shown) {
 
 const CARD = "A card is saved where the provider shows it: open its portal.";
 
-export function casesOver(mode: Mode): readonly Case[] {
-  const { client } = mode;
+function casesOver(mode: Mode): readonly Case[] {
+  const { client, featureId } = mode;
   const works = (method: string, run: Scene, tracking = false): Case => ({
     client,
     method,
@@ -139,8 +164,8 @@ export function casesOver(mode: Mode): readonly Case[] {
       method: "useCustomer, signed out",
       result: "works",
       run: async (world) =>
-        await inProvider(mode, world, { as: null }, async ({ hooks, show }) => {
-          const quiet = await show(() => hooks.useCustomer({ errorOnNotFound: false }));
+        await inProvider(mode, world, { as: null }, async ({ hooks, show, page }) => {
+          const quiet = await show(() => hooks.useCustomer({ errorOnNotFound: false, ...own(page) }));
           expect([quiet().customer, quiet().error ?? null]).toEqual([null, null]);
         }),
     },
@@ -223,34 +248,36 @@ export function casesOver(mode: Mode): readonly Case[] {
     }),
     works("useEntity", async ({ hooks, show, world, page: { customerId } }) => {
       const autumn = connect(world);
+      const entityId = `ben_${customerId}`;
       await autumn.customers.getOrCreate({ customerId });
-      await autumn.entities.create({ customerId, entityId: "ben", featureId: "seats", name: "Ben" });
-      const current = await show(() => hooks.useEntity("ben"));
-      expect(current().entity).toMatchObject({ id: "ben", name: "Ben" });
+      await autumn.entities.create({ customerId, entityId, featureId: "seats", name: "Ben" });
+      const current = await show(() => hooks.useEntity(entityId));
+      expect(current().entity).toMatchObject({ id: entityId, name: "Ben" });
     }),
     works("useListEvents", async ({ hooks, show, world, page: { customerId } }) => {
-      await connect01(world).track({ customer_id: customerId, feature_id: "messages", value: 2 });
-      const current = await show(() => hooks.useListEvents({ featureId: "messages" }));
-      expect(current().list).toMatchObject([{ feature_id: "messages", value: 2 }]);
+      await connect01(world).track({ customer_id: customerId, feature_id: featureId, value: 2 });
+      const current = await show(() => hooks.useListEvents({ featureId }));
+      expect(current().list).toMatchObject([{ feature_id: featureId, value: 2 }]);
     }),
     works("useAggregateEvents", async ({ hooks, show, world, page: { customerId } }) => {
-      await connect01(world).track({ customer_id: customerId, feature_id: "messages", value: 2 });
-      const current = await show(() => hooks.useAggregateEvents({ featureId: "messages", range: "7d" }));
-      expect(current().total).toMatchObject({ messages: { count: 1, sum: 2 } });
+      await connect01(world).track({ customer_id: customerId, feature_id: featureId, value: 2 });
+      const current = await show(() => hooks.useAggregateEvents({ featureId, range: "7d" }));
+      expect(current().total).toMatchObject({ [featureId]: { count: 1, sum: 2 } });
     }),
     works("useAnalytics", async ({ hooks, show, world, page: { customerId } }) => {
-      await connect01(world).track({ customer_id: customerId, feature_id: "messages", value: 2 });
-      const current = await show(() => hooks.useAnalytics({ featureId: "messages", range: "7d" }));
+      await connect01(world).track({ customer_id: customerId, feature_id: featureId, value: 2 });
+      const current = await show(() => hooks.useAnalytics({ featureId, range: "7d" }));
       const rows = (current().data ?? []) as unknown as Record<string, number>[];
-      expect(rows.reduce((sum, { messages = 0 }) => sum + messages, 0)).toBe(2);
+      expect(rows.reduce((sum, row) => sum + (row[featureId] ?? 0), 0)).toBe(2);
     }),
   ];
 }
 
 export const cases = [
   ...casesOver(overHttp),
+  ...casesOver(overConvex),
   {
-    client: overHttp.client,
+    client,
     method: "useCustomer: track, where the app does not",
     result: "refused",
     why: "A browser could say what it likes: off unless the app asks for it.",
