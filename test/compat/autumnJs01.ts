@@ -137,9 +137,13 @@ export const cases: readonly Case[] = [
     const { products } = await answered(autumn.customers.get(customer_id));
     expect(products.find(({ id }) => id === "pro")?.canceled_at).toBeTypeOf("number");
   }),
-  refused("setupPayment", "A card is saved where the provider shows it: open its portal.", (autumn, world) =>
-    autumn.setupPayment({ customer_id: world.customer(), success_url }),
-  ),
+  works("setupPayment", async (autumn, world) => {
+    const customer_id = await subscriber(autumn, world);
+    expect(await answered(autumn.setupPayment({ customer_id, success_url }))).toEqual({
+      customer_id,
+      url: success_url,
+    });
+  }),
   works("query", async (autumn, world) => {
     const customer_id = world.customer();
     await answered(autumn.track({ customer_id, feature_id: "messages", value: 4 }));
@@ -327,11 +331,11 @@ export const cases: readonly Case[] = [
       total: 10,
     });
   }),
-  refused(
-    "v2.billing.setupPayment",
-    "A card is saved where the provider shows it: open its portal.",
-    (autumn, world) => autumn.v2.billing.setupPayment({ customer_id: world.customer() }),
-  ),
+  works("v2.billing.setupPayment", async (autumn, world) => {
+    const customer_id = await subscriber(autumn, world);
+    const url = await answered(autumn.v2.billing.setupPayment({ customer_id, success_url }));
+    expect(url).toEqual({ customer_id, url: success_url });
+  }),
   works("v2.balances.update", async (autumn, world) => {
     const customer_id = await owner(autumn, world);
     const changed = { customer_id, feature_id: "messages", remaining: 40 };

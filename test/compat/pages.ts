@@ -25,7 +25,7 @@ export async function inPage(
   { as: subject, origin = ORIGIN }: Opening,
   run: (page: Page) => Promise<void>,
 ): Promise<void> {
-  const { window } = new JSDOM("<!doctype html><body></body>", { url: `${origin}/account` });
+  const { window } = dom();
   const customerId = subject ?? world.customer();
   const page: Page = {
     backendUrl: `http://${crypto.randomUUID()}.invalid`,
@@ -38,39 +38,38 @@ export async function inPage(
     page.opened.push(String(url));
     return null;
   };
-  const globals: Record<string, unknown> = {
-    window,
-    document: window.document,
-    navigator: window.navigator,
-    HTMLElement: window.HTMLElement,
-    Node: window.Node,
-    fetch: browserFetch(world, page, origin),
-    IS_REACT_ACT_ENVIRONMENT: true,
-    // Its failures are the page's to tell.
-    console: { ...console, error: () => {}, warn: () => {} },
-  };
-  const before = Object.keys(globals).map(
-    (name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const,
-  );
-  for (const [name, value] of Object.entries(globals)) {
-    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-  }
+  const { fetch, console } = globalThis;
+  globalThis.fetch = browserFetch(world, page, origin);
+  // Its failures are the page's to tell.
+  globalThis.console = { ...console, error: () => {}, warn: () => {} };
   try {
     await run(page);
   } finally {
-    for (const [name, descriptor] of before) {
-      if (descriptor === undefined) Reflect.deleteProperty(globalThis, name);
-      else Object.defineProperty(globalThis, name, descriptor);
-    }
-    window.close();
+    Object.assign(globalThis, { fetch, console });
   }
 }
+
+/** One document for all pages, one after the other: what is left of one must not miss it. */
+function dom(): JSDOM {
+  if (shared !== undefined) return shared;
+  shared = new JSDOM("<!doctype html><body></body>", { url: `${ORIGIN}/account` });
+  const { window } = shared;
+  const { document, navigator, HTMLElement, Node } = window;
+  const globals = { window, document, navigator, HTMLElement, Node, IS_REACT_ACT_ENVIRONMENT: true };
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  return shared;
+}
+let shared: JSDOM | undefined;
 
 /** As the fetch of a page of that origin: it asks before it sends, and shows no answer that is not for it. */
 function browserFetch(world: World, page: Page, origin: string): typeof fetch {
   const { fetch } = globalThis;
   return async (input, init = {}) => {
     const url = String(input instanceof Request ? input.url : input).replace(page.backendUrl, world.url);
+    // What a server beside the page asks.
+    if (new URL(url).pathname.startsWith("/v1/")) return await fetch(input, init);
     const { method = "GET", credentials } = init;
     page.requests.push(`${method} ${new URL(url).pathname}`);
     const headers = new Headers(init.headers);

@@ -103,7 +103,7 @@ const EXPECTED: Record<string, Expected> = {
   "/v1/billing.preview_attach": { required: previewed },
   "/v1/billing.preview_update": { required: previewed },
   "/v1/billing.open_customer_portal": { required: { customer_id: "string", url: "string" } },
-  "/v1/billing.setup_payment": refused("A card is saved where the provider shows it: open its portal."),
+  "/v1/billing.setup_payment": { required: { customer_id: "string", url: "string" } },
   "/v1/customers.get_or_create": { required: customer },
   "/v1/customers.get": { required: customer },
   "/v1/customers.list": { listed: customer },
@@ -213,7 +213,7 @@ async function prepared(send: Send, path: string, world: World): Promise<string>
     await send("/v1/entities.create", { customer_id, entity_id: "e", feature_id: "seats" });
   }
   if (/events/.test(path)) await send("/v1/balances.track", { customer_id, feature_id: "messages" });
-  if (/billing\.(update|preview_update|open_customer_portal)/.test(path)) {
+  if (/billing\.(update|preview_update|open_customer_portal|setup_payment)/.test(path)) {
     const [, { payment_url }] = await send("/v1/billing.attach", { customer_id, plan_id: "pro" });
     await world.pay(String(payment_url));
   }
