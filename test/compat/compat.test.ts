@@ -1,6 +1,7 @@
 import { Autumn } from "autumn-js";
 import { Autumn as Autumn01 } from "autumn-js-0.1";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as atmn from "./atmn.js";
 import * as autumnJs from "./autumnJs.js";
 import * as autumnJs01 from "./autumnJs01.js";
 import { deployed, type World } from "./deployed.js";
@@ -38,6 +39,7 @@ const cases = [
   ...react01.cases,
   ...documents.cases,
   ...python.cases,
+  ...atmn.cases,
 ];
 
 describe("a client of theirs", () => {

@@ -53,6 +53,8 @@ interface Shown {
   hooks: typeof Hooks;
   show<Value extends { isLoading: boolean }>(hook: () => Value): Promise<() => Value>;
   act<Value>(work: () => Promise<Value>): Promise<Value>;
+  /** Waits for what is shown to be so. */
+  eventually(assertion: () => void): Promise<void>;
 }
 
 type Scene = (shown: Shown) => Promise<void>;
@@ -81,6 +83,7 @@ async function inProvider(
           return () => result.current;
         },
         act: async (work) => await act(work),
+        eventually: async (assertion) => await waitFor(assertion, { timeout: 5_000 }),
       });
     } finally {
       cleanup();
@@ -185,7 +188,7 @@ function casesOver(mode: Mode): readonly Case[] {
         const current = await customer(shown);
         await shown.act(() => answered(current().track({ featureId: "api_calls", value: 2 })));
         await shown.act(() => current().refetch());
-        expect(current().customer?.features.api_calls?.balance).toBe(48);
+        await shown.eventually(() => expect(current().customer?.features.api_calls?.balance).toBe(48));
         const { error } = await shown.act(() => current().track({ featureId: "api_calls", value: -2 }));
         expect(error?.code).toBe("invalid_inputs");
       },
@@ -193,7 +196,9 @@ function casesOver(mode: Mode): readonly Case[] {
     ),
     works("useCustomer: attach", async (shown) => {
       const current = await subscribed(shown);
-      expect(current().customer?.products).toMatchObject([{ id: "pro", status: "active" }]);
+      await shown.eventually(() =>
+        expect(current().customer?.products).toMatchObject([{ id: "pro", status: "active" }]),
+      );
     }),
     works("useCustomer: checkout", async (shown) => {
       const current = await customer(shown);
@@ -202,14 +207,16 @@ function casesOver(mode: Mode): readonly Case[] {
       expect(checkout).toMatchObject({ total: 5, customer_id: shown.page.customerId });
       await shown.world.pay((checkout as { url?: string }).url ?? "");
       await shown.act(() => current().refetch());
-      expect(current().customer?.features.api_calls?.balance).toBe(1_050);
+      await shown.eventually(() => expect(current().customer?.features.api_calls?.balance).toBe(1_050));
     }),
     works("useCustomer: cancel", async (shown) => {
       const current = await subscribed(shown);
       await shown.act(() => answered(current().cancel({ productId: "pro" })));
       await shown.act(() => current().refetch());
-      const held = current().customer?.products.find(({ id }) => id === "pro");
-      expect(held?.canceled_at).toBeTypeOf("number");
+      await shown.eventually(() => {
+        const held = current().customer?.products.find(({ id }) => id === "pro");
+        expect(held?.canceled_at).toBeTypeOf("number");
+      });
     }),
     works("useCustomer: openBillingPortal", async (shown) => {
       const current = await subscribed(shown);
