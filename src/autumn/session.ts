@@ -219,7 +219,7 @@ export class Session implements Calls {
       const route = routed(method, path, new URLSearchParams(textsOf(query)), wireNames(body));
       if (route === null) throw new WireError(404, "not_found", `There is no ${method} ${shown(path)}.`);
       // A query's context has no `runMutation`; nothing that reads calls it.
-      const { isBrowser } = this;
+      const isBrowser = this.browser !== null;
       const call: Call = { ...this.account, ctx: this.ctx as Context, version: "1.2", isBrowser };
       const data = (await route.operation.answer(call, route.body)) as Data;
       return { data, error: null, statusCode: route.operation.status ?? 200 };

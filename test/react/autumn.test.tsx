@@ -111,7 +111,7 @@ test("attach leads to where a plan is paid", async () => {
   );
   expect(error).toBeNull();
   expect(data).toMatchObject({ customer_id: "ada", code: "checkout_created" });
-  expect(shop.opened).toEqual([data?.checkout_url]);
+  expect(shop.opened).toEqual([(data as { checkout_url?: string }).checkout_url]);
 });
 
 test("attach and checkout are refused of addresses that are not the app's", async () => {
