@@ -186,7 +186,7 @@ describe("what atmn 0.0.36 asks before it pushes", () => {
     const info = async (id: string) =>
       await call(t, `features/${id}/deletion_info`, undefined, { method: "GET" });
     expect(await info("sso")).toEqual({ totalCount: 2, productName: "Pro" });
-    expect(await info("basic_model")).toEqual({ totalCount: 3, productName: "Free" });
+    expect(await info("basic_model")).toEqual({ totalCount: 4, productName: "Free" });
   });
 
   test.each([
