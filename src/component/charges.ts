@@ -1,6 +1,6 @@
 /** What usage beyond the granted costs: fixed when its period closed, or still growing. */
 import { v, type Infer } from "convex/values";
-import { advanceAll } from "../core/advance.js";
+import { advanceAll, closedPeriodValidator } from "../core/advance.js";
 import { amountOf, openPeriods } from "../core/charges.js";
 import type { Balance } from "../core/balances.js";
 import type { Doc } from "./_generated/dataModel.js";
@@ -11,6 +11,10 @@ import { chargeFields } from "./schema.js";
 
 const { customerId: _customer, ...shownFields } = chargeFields;
 const listedChargeValidator = v.object({ chargeId: v.string(), createdAt: v.number(), ...shownFields });
+const pageValidator = v.object({
+  page: v.array(listedChargeValidator),
+  cursor: v.union(v.string(), v.null()),
+});
 
 function listedCharge(charge: Doc<"charges">): Infer<typeof listedChargeValidator> {
   const { _id, _creationTime, customerId: _, ...fields } = charge;
@@ -20,7 +24,7 @@ function listedCharge(charge: Doc<"charges">): Infer<typeof listedChargeValidato
 /** What was fixed when a customer's periods closed, the latest end first. */
 export const list = query({
   args: { customerId: v.string(), ...pageArgs },
-  returns: v.object({ page: v.array(listedChargeValidator), cursor: v.union(v.string(), v.null()) }),
+  returns: pageValidator,
   handler: async (ctx, { customerId, ...args }) => {
     const { page, cursor } = await pageOf(
       ctx,
@@ -31,9 +35,8 @@ export const list = query({
   },
 });
 
-const { status: _status, ...periodFields } = shownFields;
 const previewedValidator = v.object({
-  ...periodFields,
+  ...closedPeriodValidator.fields,
   /** When the period ends (or has ended) and is charged; null if only a change of plan will end it. */
   to: v.union(v.number(), v.null()),
   /** The period goes on: what it owes may still grow. */

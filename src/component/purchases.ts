@@ -3,18 +3,16 @@
  * for. That it is paid and what it gives are one transaction; whatever tells of it twice changes nothing.
  */
 import { v, type Infer } from "convex/values";
-import { shown } from "../core/errors.js";
 import { sorted } from "../core/grants.js";
-import { paymentProblem } from "../core/orders.js";
 import { planValidator, type Plan } from "../core/terms.js";
 import type { Doc } from "./_generated/dataModel.js";
-import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
+import { mutation, query, type QueryCtx } from "./_generated/server.js";
+import { findAccount } from "./billingAccounts.js";
 import { pageArgs, pageOf } from "./cursors.js";
 import { openCustomer, provisionValidator } from "./customers.js";
-import { creditTopUp } from "./credits.js";
 import { ensureVersion, termsOf } from "./planVersions.js";
-import { findEntity } from "./rows.js";
 import { purchaseFields } from "./schema.js";
+import { outcomeValidator, paidBy, paymentValidator, settlePayment, type Outcome } from "./settlements.js";
 import { openSubscriptions } from "./subscriptions.js";
 import { applySync, linkedTo, wordValidator } from "./synced.js";
 
@@ -192,33 +190,6 @@ async function hasHadTrial(ctx: QueryCtx, customerId: string, planId: string): P
 /** Purchases of one plan by one customer that are looked at. */
 const MAX_LOOKED_AT = 200;
 
-async function findAccount(ctx: QueryCtx, customerId: string, provider: string) {
-  return await ctx.db
-    .query("billingAccounts")
-    .withIndex("by_customer", (q) => q.eq("customerId", customerId).eq("provider", provider))
-    .unique();
-}
-
-/** A customer's account with a provider; null if he has none. */
-export const account = query({
-  args: { customerId: v.string(), provider: v.string() },
-  returns: v.union(v.string(), v.null()),
-  handler: async (ctx, { customerId, provider }) =>
-    (await findAccount(ctx, customerId, provider))?.accountId ?? null,
-});
-
-/** Keeps a customer's account; answers the one that he has, should he have one already. */
-export const keepAccount = mutation({
-  args: { customerId: v.string(), provider: v.string(), accountId: v.string() },
-  returns: v.string(),
-  handler: async (ctx, args) => {
-    const known = await findAccount(ctx, args.customerId, args.provider);
-    if (known !== null) return known.accountId;
-    await ctx.db.insert("billingAccounts", args);
-    return args.accountId;
-  },
-});
-
 const orderArgs = v.object({
   customerId: v.string(),
   provision: provisionValidator,
@@ -263,6 +234,7 @@ export const open = mutation({
     const wanted = { ...order, planId: plan.id };
     const now = Date.now();
     const isSame = (each: Purchase) =>
+      each.automatic === undefined &&
       sorted(orderOf(each)) === sorted(orderOf(wanted)) &&
       now < (each.expiresAt ?? openUntil(each)) - TIME_TO_PAY_MS;
     const same = waiting.find(isSame);
@@ -331,33 +303,6 @@ export const waiting = query({
 /** Of the latest purchases: somebody comes back from one or two. */
 const MAX_WAITING = 20;
 
-const paymentValidator = v.object({
-  paymentId: v.optional(v.string()),
-  /** In minor units. */
-  amount: v.number(),
-  currency: v.string(),
-});
-
-const outcomeValidator = v.object({
-  outcome: v.union(
-    /** No purchase of ours. */
-    v.literal("unknown"),
-    /** Nothing has changed: it is done already, or still waits. */
-    v.literal("unchanged"),
-    v.literal("paid"),
-    v.literal("quarantined"),
-    v.literal("closed"),
-    /** Something newer is known already: what is true now is to be asked for. */
-    v.literal("stale"),
-    /** Another subscription has come in its place: it is to be billed no more. */
-    v.literal("superseded"),
-  ),
-  purchaseId: v.union(v.string(), v.null()),
-  /** The provider's subscriptions in whose place what was paid has come: they are to be billed no more. */
-  replaced: v.optional(v.array(v.string())),
-});
-type Outcome = Infer<typeof outcomeValidator>;
-
 /**
  * What became of a session: paid (and credited with it, or put into quarantine with the reason why not),
  * or over unpaid. A purchase that is paid or in quarantine is done, whoever tells of it again.
@@ -401,88 +346,6 @@ async function sessionPurchase(
   // The provider was quicker than the answer that told us of the session.
   const named = await findPurchase(ctx, purchaseId);
   return named?.provider === provider && named.sessionId === undefined ? named : null;
-}
-
-interface Settling {
-  sessionId?: string;
-  payment: Infer<typeof paymentValidator>;
-  word?: Infer<typeof wordValidator>;
-  provision: Infer<typeof provisionValidator>;
-  graceMs?: number;
-}
-
-/** Credits a purchase for a payment, or says why not. */
-export async function settlePayment(
-  ctx: MutationCtx,
-  purchase: Purchase,
-  { sessionId, payment, word, provision, graceMs }: Settling,
-): Promise<Outcome> {
-  const { _id: purchaseId, customerId, entityId, quantities, version } = purchase;
-  const paid = {
-    ...(sessionId !== undefined && { sessionId }),
-    paymentId: payment.paymentId,
-    paid: payment.amount,
-    ...(payment.currency !== purchase.currency && { paidCurrency: payment.currency }),
-    paidAt: Date.now(),
-    externalId: word?.externalId ?? purchase.externalId,
-  };
-  const problem = await problemOf(ctx, purchase, payment, word);
-  if (problem !== null) {
-    await ctx.db.patch("purchases", purchaseId, { ...paid, status: "quarantined", problem });
-    return { outcome: "quarantined", purchaseId };
-  }
-  const plan = await termsOf(ctx, purchase);
-  const replaced: string[] = [];
-  if (word === undefined) {
-    const credited = await creditTopUp(ctx, { ...purchase, provision }, plan);
-    await ctx.db.patch("purchases", purchaseId, { ...paid, status: "paid", credited, problem: undefined });
-  } else {
-    const change = purchase.kind === "change" ? { change: purchase.when ?? ("now" as const) } : {};
-    const of = { customerId, entityId, quantities, provision, version, plan, word, graceMs };
-    const synced = await applySync(ctx, { ...of, ...change, reason: "paid", actor: purchase.provider });
-    // Something newer was heard: it is asked for again.
-    if (!synced.applied) return { outcome: synced.isSuperseded ? "superseded" : "stale", purchaseId };
-    replaced.push(...synced.replaced);
-    const paidUntil = word.periodEnd;
-    await ctx.db.patch("purchases", purchaseId, { ...paid, status: "paid", paidUntil, problem: undefined });
-  }
-  return { outcome: "paid", purchaseId, replaced };
-}
-
-/** Why a purchase is not credited for a payment; null if it is. */
-async function problemOf(
-  ctx: QueryCtx,
-  purchase: Purchase,
-  payment: Infer<typeof paymentValidator>,
-  word: Infer<typeof wordValidator> | undefined,
-): Promise<string | null> {
-  const { customerId, entityId, provider, kind } = purchase;
-  const wrong = kind === "change" ? null : paymentProblem(purchase, payment);
-  if (wrong !== null) return wrong;
-  const other = await paidBy(ctx, provider, payment.paymentId);
-  if (other !== null)
-    return `the payment ${shown(payment.paymentId)} has paid the purchase ${other._id} already`;
-  if (entityId !== undefined && (await findEntity(ctx, customerId, entityId)) === null)
-    return `the customer has no entity ${shown(entityId)} any more`;
-  const isPlan = kind === "plan" || kind === "change";
-  if (isPlan !== (word !== undefined))
-    return `it is ${isPlan ? "a plan, and no" : "paid once, and a"} subscription was paid`;
-  if (word === undefined) return null;
-  const linked = await linkedTo(ctx, word.externalId);
-  const isOthers = linked.some((each) => each.customerId !== customerId || each.entityId !== entityId);
-  return isOthers ? `the subscription ${shown(word.externalId)} is another customer's` : null;
-}
-
-async function paidBy(
-  ctx: QueryCtx,
-  provider: string,
-  paymentId: string | undefined,
-): Promise<Purchase | null> {
-  if (paymentId === undefined) return null;
-  return await ctx.db
-    .query("purchases")
-    .withIndex("by_payment", (q) => q.eq("provider", provider).eq("paymentId", paymentId))
-    .first();
 }
 
 /** A change of plan that the provider has made. */

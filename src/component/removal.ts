@@ -16,6 +16,7 @@ const removers = [
   remover("charges", "by_customer"),
   remover("entities", "by_entity"),
   remover("subscriptions", "by_customer"),
+  remover("autoTopUps", "by_customer"),
   remover("billingAccounts", "by_customer"),
 ];
 

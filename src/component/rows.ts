@@ -1,6 +1,6 @@
 import type { ClosedPeriod } from "../core/advance.js";
 import { nextChangeAt, type Balance } from "../core/balances.js";
-import { limitsSpending } from "../core/controls.js";
+import { isBudgeted, limitsSpending } from "../core/controls.js";
 import { shown, tallyError, type TallyError } from "../core/errors.js";
 import type { Scope } from "../core/order.js";
 import type { Doc, Id } from "./_generated/dataModel.js";
@@ -27,9 +27,10 @@ export async function loadRows(ctx: QueryCtx, customerId: string, scope: Omit<Sc
       const [shared = null, own = null] = await Promise.all(
         owners.map((entityId) => loadRow(ctx, customerId, featureId, entityId)),
       );
-      // A customer's spend limit spans what all of his entities owe.
+      // A customer's spend limit spans what all of his entities owe, and his budget what it costs.
       const isShared =
-        shared !== null && limitsSpending(shared) && own?.controls?.own?.spendLimit === undefined;
+        shared !== null &&
+        (isBudgeted(shared) || (limitsSpending(shared) && own?.controls?.own?.spendLimit === undefined));
       if (!isShared) return [shared, own];
       return [shared, ...present(await loadEntityRows(ctx, customerId, featureId), scope.entityId)];
     }),

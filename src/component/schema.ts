@@ -1,5 +1,7 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
+import { closedPeriodValidator } from "../core/advance.js";
+import { autoTopUpTerms } from "../core/autoTopUps.js";
 import { balanceFields } from "../core/balances.js";
 import { planValidator } from "../core/terms.js";
 import { drawValidator } from "../core/draws.js";
@@ -132,6 +134,8 @@ export const purchaseKindValidator = v.union(
   v.literal("change"),
   /** A further period of a plan. */
   v.literal("renewal"),
+  /** What usage beyond the granted came to, in a period that is over. */
+  v.literal("overage"),
 );
 
 export const purchaseFields = {
@@ -144,6 +148,10 @@ export const purchaseFields = {
   quantities: v.optional(v.record(v.string(), v.number())),
   /** It begins with a trial: what is paid at once is nothing. */
   trial: v.optional(v.literal(true)),
+  /** A top-up that the customer did not ask for himself. */
+  automatic: v.optional(v.literal(true)),
+  /** … and the key under which the provider is asked for it. */
+  idempotencyKey: v.optional(v.string()),
   /** Of a change: the plan that it takes the place of. */
   replaces: v.optional(v.string()),
   /** … and when: at once, or with the period that is paid. */
@@ -195,21 +203,61 @@ export const purchaseFields = {
 
 export const chargeFields = {
   customerId: v.string(),
-  featureId: v.string(),
-  entityId: v.optional(v.string()),
-  grantId: v.string(),
-  /** The subscription whose terms price it. */
-  source: v.string(),
-  planId: v.optional(v.string()),
-  from: v.number(),
-  to: v.number(),
-  /** Units that were included when the period closed. */
-  granted: v.number(),
-  /** Units beyond those. */
-  overage: v.number(),
-  /** What they cost, in whole currency units. */
+  ...closedPeriodValidator.fields,
+  status: v.union(
+    /** Nobody has paid it: what is given back of its use lowers it. */
+    v.literal("open"),
+    /** The payment provider was asked, and has not answered yet: it stays as it is. */
+    v.literal("invoicing"),
+    /** Paid; or it came to nothing that can be paid. */
+    v.literal("paid"),
+    /** Trusted code asks for it no more. */
+    v.literal("waived"),
+  ),
+  /** When the provider is asked next; at once, if absent. */
+  dueAt: v.optional(v.number()),
+  /** How often the payment was refused, and why last. */
+  declined: v.optional(v.number()),
+  problem: v.optional(v.string()),
+  /** What the provider is asked for since it was last refused, in minor units, how often, and when first. */
+  asked: v.optional(
+    v.object({
+      provider: v.string(),
+      amount: v.number(),
+      currency: v.string(),
+      tries: v.number(),
+      at: v.number(),
+    }),
+  ),
+  /** The provider's payment. */
+  paymentId: v.optional(v.string()),
+};
+
+export const autoTopUpFields = {
+  customerId: v.string(),
+  ...autoTopUpTerms,
+  /** The terms that were for sale when it was turned on, whatever the catalog says since. */
+  version: v.string(),
+  provider: v.string(),
+  /** What each costs, in minor units. */
   amount: v.number(),
-  status: v.literal("open"),
+  currency: v.string(),
+  status: v.union(
+    v.literal("on"),
+    /** A payment was refused, as `problem` says: nothing is asked for until somebody turns it on again. */
+    v.literal("paused"),
+    v.literal("off"),
+  ),
+  problem: v.optional(v.string()),
+  /** Where its periods are counted from. */
+  anchor: v.number(),
+  /** How many were begun, ever; and of those that were not refused, in the period that began `since`. */
+  number: v.number(),
+  made: v.object({ since: v.number(), count: v.number() }),
+  /** The one that is being paid, how often it was asked for, and when first. */
+  inFlight: v.optional(v.object({ purchaseId: v.id("purchases"), tries: v.number(), at: v.number() })),
+  /** Nothing is asked for until then. */
+  dueAt: v.optional(v.number()),
 };
 
 /**
@@ -272,13 +320,13 @@ export default defineSchema({
 
   /**
    * Overage of a closed period: written with the balance that closed it, corrected by what is given
-   * back while it is open, read by invoicing. One for each grant and end of a period, without looking:
+   * back while it is open, asked for by invoicing. One for each grant and end of a period, without looking:
    * the write that stores it begins the next period.
    */
   charges: defineTable(chargeFields)
     .index("by_customer", ["customerId", "to"])
     .index("by_grant", ["customerId", "grantId", "to"])
-    .index("by_status", ["status"]),
+    .index("by_status", ["status", "dueAt"]),
 
   /** Written when a customer begins, and by entities, grants and plan changes (for the next id); a use never reads it if he has the feature. */
   customers: defineTable(customerFields).index("by_customer", ["customerId"]),
@@ -324,6 +372,12 @@ export default defineSchema({
     .index("by_session", ["provider", "sessionId"])
     .index("by_payment", ["provider", "paymentId"])
     .index("by_status", ["status"]),
+
+  /** What a customer has bought for himself when he runs out. Read and written by the sweep of payments, never by a use. */
+  autoTopUps: defineTable(autoTopUpFields)
+    .index("by_customer", ["customerId", "featureId"])
+    .index("by_status", ["provider", "status"])
+    .index("by_flight", ["provider", "inFlight.at"]),
 
   /** A customer's account with a payment provider: found by his id alone, never by an email. */
   billingAccounts: defineTable({

@@ -89,11 +89,12 @@ export const balanceFields = {
   grants: v.array(grantValidator),
   /** The usage limits in force. */
   limits: v.optional(v.array(limitValidator)),
-  /** The control of overage in force; `max` is the spend limit, null if there is to be none. */
+  /** The control of overage in force; `max` is the spend limit, null if there is to be none; `budget` is in money. */
   overage: v.optional(
     v.object({
       allowed: v.optional(v.boolean()),
       max: v.optional(v.union(spendLimitValidator, v.null())),
+      budget: v.optional(v.number()),
     }),
   ),
   /** From which both follow, where there are any. */

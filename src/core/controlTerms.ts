@@ -22,6 +22,8 @@ const ownControlsValidator = v.object({
   spendLimit: v.optional(v.union(...amountOrPercent, v.literal("none"))),
   /** Whether use may go beyond what is granted, whatever the plan says. */
   overageAllowed: v.optional(v.boolean()),
+  /** The most that overage may cost in a period, in whole currency units: beside every other limit, and of a customer alone. */
+  budget: v.optional(v.number()),
 });
 export type OwnControls = Infer<typeof ownControlsValidator>;
 
@@ -30,6 +32,7 @@ export const controlChangeValidator = v.object({
   usageLimits: v.optional(v.union(v.array(usageLimitValidator), v.null())),
   spendLimit: v.optional(v.union(...amountOrPercent, v.literal("none"), v.null())),
   overageAllowed: v.optional(v.union(v.boolean(), v.null())),
+  budget: v.optional(v.union(v.number(), v.null())),
 });
 export type ControlChange = Infer<typeof controlChangeValidator>;
 

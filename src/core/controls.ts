@@ -1,10 +1,11 @@
 /** Limits of use beside the amounts themselves: entity over customer over plan, for each feature and kind of control. */
-import { exact, nearest, total, type Decimal } from "./amounts.js";
+import { atLeastZero, exact, nearest, total, ZERO, type Decimal } from "./amounts.js";
 import { PLACES } from "./arguments.js";
 import { copyOf, isCurrent, over, type Balance, type Grant, type Limit } from "./balances.js";
 import type { ControlChange, HeldControl, SpendLimit, UsageLimit } from "./controlTerms.js";
 import type { Scope } from "./order.js";
 import { lastBoundary, MAX_INSTANT, nextBoundary, type Recurrence } from "./periods.js";
+import { priceOfUsage, unitsWithin, type UsagePrice } from "./prices.js";
 
 type Controls = NonNullable<Balance["controls"]>;
 
@@ -15,11 +16,13 @@ export function changeControls<Row extends Balance>(balance: Row, change: Contro
     usageLimits = before?.usageLimits,
     spendLimit = before?.spendLimit,
     overageAllowed = before?.overageAllowed,
+    budget = before?.budget,
   } = change;
   const own = {
     ...(usageLimits != null && { usageLimits }),
     ...(spendLimit != null && { spendLimit }),
     ...(overageAllowed != null && { overageAllowed }),
+    ...(budget != null && { budget }),
   };
   const next = copyOf(balance);
   setControls(next, { ...balance.controls, own }, now);
@@ -80,9 +83,14 @@ function resolveOverage(balance: Balance, at: number): void {
   const says = plans.flatMap(({ overageAllowed }) => overageAllowed ?? []);
   const allowed = own.overageAllowed ?? (says.length === 0 ? undefined : !says.includes(false));
   const max = own.spendLimit === "none" ? null : (own.spendLimit ?? strictestSpend(balance, plans, at));
+  const { budget } = own;
   delete balance.overage;
-  if (allowed === undefined && max === undefined) return;
-  balance.overage = { ...(allowed !== undefined && { allowed }), ...(max !== undefined && { max }) };
+  if (allowed === undefined && max === undefined && budget === undefined) return;
+  balance.overage = {
+    ...(allowed !== undefined && { allowed }),
+    ...(max !== undefined && { max }),
+    ...(budget !== undefined && { budget }),
+  };
 }
 
 const plansAt = ({ controls }: Balance, at: number): HeldControl[] =>
@@ -287,8 +295,9 @@ export function spannedRows<Row extends Balance>(rows: readonly Row[], governing
 }
 
 /**
- * All that one entity may know of the rows of others: what they owe, and what their main plans include, in
- * sum, as of `now`. A spend limit that spans them holds with this row in their place as it does with them.
+ * All that one entity may know of the rows of others: what they owe, in units and in money, and what their
+ * main plans include, in sum, as of `now`. A spend limit or budget that spans them holds with this row in
+ * their place as it does with them.
  */
 export function inSum(featureId: string, rows: readonly Balance[], now: number): Balance {
   const grants = rows.flatMap((row) => row.grants);
@@ -300,11 +309,23 @@ export function inSum(featureId: string, rows: readonly Balance[], now: number):
     // No entity has such an id.
     entityId: "\u0000others",
     grants: [
-      { id: "owed", ...sum, granted: 0, used: nearest(total(grants.map(over))) },
+      { id: "owed", ...sum, granted: 0, ...owedBy(grants) },
       { id: "included", ...sum, granted: nearest(total(included)), used: 0, planId: "others", reset: ever },
     ],
     advancedAt: now,
   };
+}
+
+/** Priced as one pack that costs it all. */
+function owedBy(grants: readonly Grant[]): Pick<Grant, "used" | "overage"> {
+  const [used, cost] = [over, costOf].map((amountOf) => nearest(total(grants.map(amountOf))));
+  if (!used || !cost) return { used: used ?? 0 };
+  const price: UsagePrice = {
+    tiers: [{ to: "inf", amount: cost }],
+    tierBehavior: "graduated",
+    billingUnits: used,
+  };
+  return { used, overage: { price } };
 }
 
 /**
@@ -317,6 +338,35 @@ export function spendLimitOf(rows: readonly Balance[], governing: Balance): Deci
   const grants = spannedRows(rows, governing).flatMap((row) => row.grants);
   return spendUnits(max, grants, governing.advancedAt);
 }
+
+/**
+ * How far a grant may still go beyond what it granted until all that the customer owes for the feature costs
+ * more than his budget; undefined without one, and of what costs nothing. Computed by the prices of the very
+ * grants, so that whatever his plans become, what he is charged for a period stays within it.
+ */
+export function budgetRoom(rows: readonly Balance[], featureId: string, grant: Grant): Decimal | undefined {
+  const own = rows.filter((row) => row.featureId === featureId);
+  const budget = own.find(({ entityId }) => entityId === undefined)?.overage?.budget;
+  if (budget === undefined || !isCharged(grant)) return undefined;
+  const owed = own.flatMap(({ grants }) => grants.flatMap((each) => (each === grant ? [] : costOf(each))));
+  const units = unitsWithin(grant.overage.price, grant.granted, atLeastZero(exact(budget).minus(total(owed))));
+  return units === undefined ? undefined : atLeastZero(units.minus(Math.max(grant.used, grant.granted)));
+}
+
+type ChargedGrant = Grant & { overage: NonNullable<Grant["overage"]> };
+
+/** A debt that is carried is paid in units. */
+const isCharged = (grant: Grant): grant is ChargedGrant =>
+  grant.overage !== undefined && grant.carry !== true && grant.unlimited !== true;
+
+/** What a grant would be charged if its period ended now. */
+const costOf = (grant: Grant): Decimal =>
+  isCharged(grant) && over(grant).gt(0)
+    ? exact(priceOfUsage(grant.overage.price, grant.used, grant.granted))
+    : ZERO;
+
+/** Whether a row sets a budget: it spans all that the customer's entities owe. */
+export const isBudgeted = ({ overage }: Balance): boolean => overage?.budget !== undefined;
 
 /** Whether a row may ever limit what is spent: such a limit of a customer spans his entities. */
 export const limitsSpending = ({ controls }: Balance): boolean =>

@@ -12,7 +12,7 @@ import {
   type Decimal,
 } from "./amounts.js";
 import { copyOf, lapsesAt, left, over, type Balance } from "./balances.js";
-import { alignLimits, governingRow, limitsOf, spannedRows, spendLimitOf } from "./controls.js";
+import { alignLimits, budgetRoom, governingRow, limitsOf, spannedRows, spendLimitOf } from "./controls.js";
 import { assert } from "./errors.js";
 import { burnOrder, type Entry, type Scope } from "./order.js";
 
@@ -140,8 +140,8 @@ class Drawing<Row extends Balance> {
     const ownOrder = this.order.filter(({ grant }) => grant.rolledFrom === undefined);
     for (const entry of ownOrder) this.drawFrom(entry, this.overageRoom(entry));
     if (!this.overflows) return;
-    // Overflow goes below zero whatever the item says; only a spend limit holds it.
-    for (const entry of ownOrder) this.drawFrom(entry, this.spendRoom(entry));
+    // Overflow goes below zero whatever the item says; only a spend limit or a budget holds it.
+    for (const entry of ownOrder) this.drawFrom(entry, this.withinBudget(entry, this.spendRoom(entry)));
   }
 
   /** Draws what `entry` can pay of what is still wanted; `capacity` in its own unit, undefined if endless. */
@@ -219,8 +219,16 @@ class Drawing<Row extends Balance> {
     const governing = governingRow(this.rows, row.featureId, this.ask.entityId, "allowed");
     if (!(governing?.overage?.allowed ?? grant.overage !== undefined)) return ZERO;
     const room = this.spendRoom(entry);
-    if (room !== undefined || grant.overage?.max === undefined) return room;
-    return atLeastZero(exact(grant.overage.max).minus(over(grant)));
+    if (room !== undefined || grant.overage?.max === undefined) return this.withinBudget(entry, room);
+    return this.withinBudget(entry, atLeastZero(exact(grant.overage.max).minus(over(grant))));
+  }
+
+  /** `room`, or what of it the customer's budget still pays for. */
+  private withinBudget({ grant, row, pool }: Entry, room: Decimal | undefined): Decimal | undefined {
+    const paid = budgetRoom(this.rows, row.featureId, grant);
+    if (paid === undefined || (room !== undefined && room.lte(paid))) return room;
+    if (paid.lt(priceOf(this.wanted, pool.cost))) this.blockedBy ??= "spend_limit";
+    return paid;
   }
 
   /**

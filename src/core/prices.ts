@@ -57,3 +57,28 @@ function packs(units: Decimal, { billingUnits }: UsagePrice): Decimal {
   const whole = units.div(billingUnits).round(0, 0);
   return whole.times(billingUnits).lt(units) ? whole.plus(1) : whole;
 }
+
+/**
+ * How many units, the `included` ones among them, can be used before they cost more than `money`. A pack that is
+ * begun is charged whole, and so may be used whole. Undefined: however many.
+ */
+export function unitsWithin(price: UsagePrice, included: number, money: Decimal): Decimal | undefined {
+  let [from, rest] = [exact(included), money];
+  const begun = price.tiers.filter(({ to }) => to === "inf" || from.lt(to));
+  for (const { to, amount, flatAmount = 0 } of begun) {
+    const isVolume = price.tierBehavior === "volume";
+    // Of a volume, what its tiers cost is of all units, from the first.
+    const spendable = isVolume ? money.minus(flatAmount) : rest;
+    if (spendable.lt(0)) return from;
+    const end = to === "inf" ? undefined : exact(to);
+    if (amount > 0) {
+      const packsPaid = spendable.div(amount).round(0, 0);
+      const paid = packsPaid.times(price.billingUnits).plus(isVolume ? 0 : from);
+      if (end === undefined || paid.lt(end)) return paid.lt(from) ? from : paid;
+    }
+    if (end === undefined) return undefined;
+    if (!isVolume) rest = rest.minus(packs(end.minus(from), price).times(amount));
+    from = end;
+  }
+  return undefined;
+}

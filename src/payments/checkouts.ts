@@ -245,8 +245,8 @@ export class Checkouts {
 
   /** Throws `not_supported` of somebody who has never bought. */
   async portal(ctx: QueryContext, { customerId }: Identity, backTo: string): Promise<{ url: string }> {
-    const { account } = this.tally.component.purchases;
-    const accountId = await ctx.runQuery(account, { customerId, provider: this.provider.name });
+    const { find } = this.tally.component.billingAccounts;
+    const accountId = await ctx.runQuery(find, { customerId, provider: this.provider.name });
     if (accountId !== null)
       return await this.provider.portal({ accountId, returnUrl: backTo, pagesUrl: this.pagesUrl });
     throw tallyError(
@@ -381,8 +381,8 @@ export class Checkouts {
 
   private async openAccount(ctx: MutationContext, { customerId, name, email }: Identity): Promise<string> {
     const accountId = await this.provider.createAccount({ customerId, name, email });
-    const { keepAccount } = this.tally.component.purchases;
-    return await ctx.runMutation(keepAccount, { customerId, provider: this.provider.name, accountId });
+    const { keep } = this.tally.component.billingAccounts;
+    return await ctx.runMutation(keep, { customerId, provider: this.provider.name, accountId });
   }
 
   /** A plan in place of one that the provider bills already. */

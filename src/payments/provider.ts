@@ -114,7 +114,13 @@ export interface Charge {
   description: string;
   /** The same charge under the same key is one. */
   idempotencyKey: string;
+  /** What it pays for, of which there is one payment at most, whatever the key. */
   purchaseId: string;
+  /**
+   * When it was first asked for, in milliseconds, if the answer never came: keys are forgotten after a day, so
+   * whether it was made is looked up first.
+   */
+  askedAt?: number;
 }
 
 export type ChargeResult =
@@ -166,7 +172,10 @@ export interface PaymentProvider {
   setCanceled(held: HeldSubscription, isCanceled: boolean): Promise<ProviderSubscription>;
   /** Ends a subscription at once, in whose place another one has come; what is paid of it and not used is credited. */
   end(externalId: string): Promise<void>;
-  /** Takes money without the payer being there, from what he has paid with before. */
+  /**
+   * Takes money without the payer being there, from what he has paid with before. Whatever does not say for
+   * certain that nothing was paid is thrown, and asked for again.
+   */
   charge(charge: Charge): Promise<ChargeResult>;
   /**
    * What a delivery says, null if it is not the provider's: by its signature over the body, not older than

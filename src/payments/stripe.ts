@@ -3,11 +3,13 @@
  * what is true is asked for, so that late, repeated and disordered events say nothing that is not so.
  */
 import { Stripe } from "stripe";
-import { shown, tallyError, type TallyError } from "../core/errors.js";
+import { isTallyError, shown, tallyError, type TallyError } from "../core/errors.js";
 import type { Every } from "../core/orders.js";
 import type { Standing } from "../core/renewals.js";
 import type {
   Change,
+  Charge,
+  ChargeResult,
   Delivery,
   Fact,
   HeldSubscription,
@@ -184,41 +186,65 @@ export function stripe({ apiKey, webhookSecrets, api }: StripeOptions): PaymentP
       if (status !== "canceled") await asked(api.subscriptions.cancel(externalId, { prorate: true }));
     },
 
-    async charge({ accountId, amount, currency, description, idempotencyKey, purchaseId }) {
-      const api = client();
-      const customer = await asked(api.customers.retrieve(accountId));
-      const preferred = customer.deleted ? undefined : idOf(customer.invoice_settings.default_payment_method);
-      // Cards alone: other means say only days later whether they have paid.
-      const { data: cards } = await asked(
-        api.customers.listPaymentMethods(accountId, { type: "card", limit: 100 }),
-      );
-      const method = (cards.find(({ id }) => id === preferred) ?? cards[0])?.id;
-      if (method === undefined) return { result: "declined", reason: "no means of payment" };
-      const paid = await charged(
-        api.paymentIntents.create(
-          {
-            amount: toStripe(amount, currency),
-            currency,
-            customer: accountId,
-            payment_method: method,
-            off_session: true,
-            confirm: true,
-            description,
-            metadata: { tally_purchase: purchaseId },
-          },
-          { idempotencyKey },
-        ),
-      );
-      if (typeof paid === "string") return { result: "declined", reason: paid };
-      if (paid.status !== "succeeded") return { result: "declined", reason: paid.status };
-      return { result: "paid", paymentId: paid.id };
-    },
+    charge: async (wanted) => await charge(client(), wanted),
 
     async read(delivery) {
       const event = await verified(delivery, revealAny(secrets, "webhookSecrets"));
       return event === null ? null : await factsOf(client(), event);
     },
   };
+}
+
+async function charge(api: Stripe, wanted: Charge): Promise<ChargeResult> {
+  const { accountId, amount, currency, description, idempotencyKey, purchaseId, askedAt } = wanted;
+  const earlier = askedAt === undefined ? null : await paidSince(api, accountId, purchaseId, askedAt);
+  if (earlier !== null) return earlier;
+  return await charged(async () => {
+    const customer = await api.customers.retrieve(accountId);
+    const preferred = customer.deleted ? undefined : idOf(customer.invoice_settings.default_payment_method);
+    // Cards alone: other means say only days later whether they have paid.
+    const { data: cards } = await api.customers.listPaymentMethods(accountId, { type: "card", limit: 100 });
+    const method = (cards.find(({ id }) => id === preferred) ?? cards[0])?.id;
+    if (method === undefined) return { result: "declined", reason: "no means of payment" };
+    const intent = await api.paymentIntents.create(
+      {
+        amount: toStripe(amount, currency),
+        currency,
+        customer: accountId,
+        payment_method: method,
+        off_session: true,
+        confirm: true,
+        description,
+        metadata: { tally_purchase: purchaseId },
+      },
+      { idempotencyKey },
+    );
+    return resultOf(intent) ?? { result: "declined", reason: intent.status };
+  });
+}
+
+/** Clocks differ. */
+const SKEW_S = 300;
+
+/** The payment that was made for a purchase whose answer never came; null if there was none. */
+async function paidSince(
+  api: Stripe,
+  accountId: string,
+  purchaseId: string,
+  since: number,
+): Promise<ChargeResult | null> {
+  const created = { gte: Math.floor(since / 1000) - SKEW_S };
+  const listed = api.paymentIntents.list({ customer: accountId, created, limit: 100 });
+  const intents = await asked(listed.autoPagingToArray({ limit: 10_000 }));
+  const own = intents.filter(({ metadata }) => metadata.tally_purchase === purchaseId);
+  return own.map(resultOf).find((result) => result !== null) ?? null;
+}
+
+/** Null of a payment that was not made. Throws `busy` of one that may still be. */
+function resultOf({ id, status }: Stripe.PaymentIntent): ChargeResult | null {
+  if (status === "succeeded") return { result: "paid", paymentId: id };
+  if (status === "processing" || status === "requires_capture") throw busy(status);
+  return null;
 }
 
 /** What is paid once of it: a trial is of what recurs. */
@@ -517,15 +543,35 @@ async function asked<Answer>(answer: Promise<Answer>): Promise<Answer> {
   }
 }
 
-/** The payment, or why a card was refused. */
-async function charged<Answer>(answer: Promise<Answer>): Promise<Answer | string> {
+/** The payment, or why Stripe has made none: by what it says of the card, or of the request. */
+async function charged(made: () => Promise<ChargeResult>): Promise<ChargeResult> {
   try {
-    return await answer;
+    return await made();
   } catch (error) {
-    if (!(error instanceof Stripe.errors.StripeCardError)) throw translated(error);
-    return sayable([error.decline_code ?? error.code])[0] ?? "declined";
+    if (error instanceof Stripe.errors.StripeError && isRefusal(error))
+      return { result: "declined", reason: sayable([error.decline_code ?? error.code])[0] ?? "declined" };
+    throw isTallyError(error) ? error : translated(error);
   }
 }
+
+/**
+ * Whether nothing was paid, for certain. A key that was used for something else is one whose request was
+ * refused: had it been paid, it would have been found.
+ */
+function isRefusal(error: InstanceType<typeof Stripe.errors.StripeError>): boolean {
+  if (isPassing(error)) return false;
+  const { StripeCardError, StripeInvalidRequestError, StripeIdempotencyError } = Stripe.errors;
+  return [StripeCardError, StripeInvalidRequestError, StripeIdempotencyError].some(
+    (kind) => error instanceof kind,
+  );
+}
+
+/** Requests under the same key that meet are in each other's way: the later one is to come again. */
+const isPassing = (error: InstanceType<typeof Stripe.errors.StripeError>): boolean =>
+  error instanceof Stripe.errors.StripeConnectionError ||
+  error.statusCode === 409 ||
+  error.statusCode === 429 ||
+  (error.statusCode ?? 0) >= 500;
 
 /** Codes of Stripe's and the id of the request, which say nothing of anybody's; no message does. */
 const sayable = (parts: readonly (string | undefined)[]): string[] =>
@@ -534,12 +580,10 @@ const SAYABLE = /^([a-z_]{1,60}|Stripe[A-Za-z]{1,40}|req_[A-Za-z0-9]{1,40})$/;
 
 function translated(error: unknown): TallyError {
   if (!(error instanceof Stripe.errors.StripeError)) return busy("unreachable");
-  const { type, code, decline_code, requestId, statusCode = 0 } = error;
+  const { type, code, decline_code, requestId } = error;
   const why = sayable([type, code, decline_code, requestId]);
   if (error instanceof Stripe.errors.StripeCardError) return refused("The payment was refused", why);
-  const isPassing =
-    error instanceof Stripe.errors.StripeConnectionError || statusCode === 429 || statusCode >= 500;
-  return isPassing ? busy(why.join(", ")) : refused("Stripe has refused the request", why);
+  return isPassing(error) ? busy(why.join(", ")) : refused("Stripe has refused the request", why);
 }
 
 const refused = (what: string, why: readonly string[] = []): TallyError =>

@@ -10,6 +10,7 @@
 
 import type * as accounts from "../accounts.js";
 import type * as audits from "../audits.js";
+import type * as autoTopUps from "../autoTopUps.js";
 import type * as balances from "../balances.js";
 import type * as budget from "../budget.js";
 import type * as charges from "../charges.js";
@@ -23,6 +24,7 @@ import type * as entities from "../entities.js";
 import type * as events from "../events.js";
 import type * as grants from "../grants.js";
 import type * as ids from "../ids.js";
+import type * as invoices from "../invoices.js";
 import type * as pastDue from "../pastDue.js";
 import type * as planChanges from "../planChanges.js";
 import type * as planEvents from "../planEvents.js";
@@ -35,6 +37,7 @@ import type * as resets from "../resets.js";
 import type * as returns from "../returns.js";
 import type * as rows from "../rows.js";
 import type * as seats from "../seats.js";
+import type * as settlements from "../settlements.js";
 import type * as subscriptions from "../subscriptions.js";
 import type * as synced from "../synced.js";
 import type * as topUps from "../topUps.js";
@@ -52,6 +55,7 @@ import { anyApi, componentsGeneric } from "convex/server";
 const fullApi: ApiFromModules<{
   accounts: typeof accounts;
   audits: typeof audits;
+  autoTopUps: typeof autoTopUps;
   balances: typeof balances;
   budget: typeof budget;
   charges: typeof charges;
@@ -65,6 +69,7 @@ const fullApi: ApiFromModules<{
   events: typeof events;
   grants: typeof grants;
   ids: typeof ids;
+  invoices: typeof invoices;
   pastDue: typeof pastDue;
   planChanges: typeof planChanges;
   planEvents: typeof planEvents;
@@ -77,6 +82,7 @@ const fullApi: ApiFromModules<{
   returns: typeof returns;
   rows: typeof rows;
   seats: typeof seats;
+  settlements: typeof settlements;
   subscriptions: typeof subscriptions;
   synced: typeof synced;
   topUps: typeof topUps;
