@@ -80,7 +80,13 @@ export const turn = mutation({
   },
 });
 
-const { inFlight: _inFlight, number: _number, made: _made, anchor: _anchor, ...shownFields } = autoTopUpFields;
+const {
+  inFlight: _inFlight,
+  number: _number,
+  made: _made,
+  anchor: _anchor,
+  ...shownFields
+} = autoTopUpFields;
 const listedValidator = v.object({
   ...shownFields,
   /** So many were bought in the period that began `since`. */

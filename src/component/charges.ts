@@ -35,6 +35,23 @@ export const list = query({
   },
 });
 
+/** All of one status, those that are asked for last first: they were refused most often. */
+export const listByStatus = query({
+  args: { status: chargeFields.status, ...pageArgs },
+  returns: v.object({
+    page: v.array(v.object({ customerId: v.string(), ...listedChargeValidator.fields })),
+    cursor: v.union(v.string(), v.null()),
+  }),
+  handler: async (ctx, { status, ...args }) => {
+    const from = { table: "charges", index: "by_status", order: "desc" } as const;
+    const { page, cursor } = await pageOf(ctx, { ...from, prefix: [status] }, args);
+    return {
+      page: page.map((charge) => ({ customerId: charge.customerId, ...listedCharge(charge) })),
+      cursor,
+    };
+  },
+});
+
 const previewedValidator = v.object({
   ...closedPeriodValidator.fields,
   /** When the period ends (or has ended) and is charged; null if only a change of plan will end it. */

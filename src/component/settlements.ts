@@ -129,4 +129,3 @@ export async function paidBy(
     .withIndex("by_payment", (q) => q.eq("provider", provider).eq("paymentId", paymentId))
     .first();
 }
-

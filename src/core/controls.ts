@@ -349,7 +349,11 @@ export function budgetRoom(rows: readonly Balance[], featureId: string, grant: G
   const budget = own.find(({ entityId }) => entityId === undefined)?.overage?.budget;
   if (budget === undefined || !isCharged(grant)) return undefined;
   const owed = own.flatMap(({ grants }) => grants.flatMap((each) => (each === grant ? [] : costOf(each))));
-  const units = unitsWithin(grant.overage.price, grant.granted, atLeastZero(exact(budget).minus(total(owed))));
+  const units = unitsWithin(
+    grant.overage.price,
+    grant.granted,
+    atLeastZero(exact(budget).minus(total(owed))),
+  );
   return units === undefined ? undefined : atLeastZero(units.minus(Math.max(grant.used, grant.granted)));
 }
 

@@ -1,10 +1,14 @@
+export type { AutoTopUp, AutoTopUpArgs } from "./autoTopUps.js";
 export type { Bought, BuyArgs, EndArgs, Previewed, TrustedBuyArgs } from "./checkouts.js";
+export type { Collected } from "./collections.js";
 export { demo, type DemoOptions } from "./demo.js";
 export {
   Payments,
   type CustomerPayments,
   type HeldArgs,
+  type OverageBudget,
   type PaymentsApi,
+  type PaymentsJobs,
   type PaymentsOptions,
 } from "./payments.js";
 export type {

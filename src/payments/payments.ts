@@ -1,15 +1,28 @@
-import { actionGeneric, httpActionGeneric, type HttpRouter, type RegisteredAction } from "convex/server";
+import {
+  actionGeneric,
+  httpActionGeneric,
+  internalActionGeneric,
+  mutationGeneric,
+  queryGeneric,
+  type HttpRouter,
+  type RegisteredAction,
+  type RegisteredMutation,
+  type RegisteredQuery,
+} from "convex/server";
+import { pick } from "convex-helpers";
 import { v, type ObjectType, type PropertyValidators } from "convex/values";
 import type { IdentifyContext, MutationContext, QueryContext } from "../client/contexts.js";
 import { assertIdentity, signedIn, type Identity } from "../client/identity.js";
 import { assertPage, type PageArgs } from "../client/pages.js";
 import type { Tally } from "../client/tally.js";
-import { assertId, asObject, refuse } from "../core/arguments.js";
+import { assertAmount, assertId, assertKeys, asObject, refuse } from "../core/arguments.js";
+import { autoTopUpTerms } from "../core/autoTopUps.js";
 import type { CatalogIds } from "../core/catalog.js";
 import { isTallyError, shown, tallyError } from "../core/errors.js";
 import { assertCurrency } from "../core/money.js";
 import { sellingProblems } from "../core/orders.js";
 import { assertOrigins, type Origins } from "../core/origins.js";
+import { AutoTopUps, type AutoTopUp, type AutoTopUpArgs } from "./autoTopUps.js";
 import {
   Checkouts,
   type Bought,
@@ -18,6 +31,7 @@ import {
   type Previewed,
   type TrustedBuyArgs,
 } from "./checkouts.js";
+import { Collections, type Collected } from "./collections.js";
 import { Facts } from "./facts.js";
 import type { PaymentProvider } from "./provider.js";
 import { returnUrl } from "./returnUrls.js";
@@ -59,6 +73,33 @@ export interface PaymentsApi<Scope extends PropertyValidators> {
   resume: RegisteredAction<"public", ArgsWith<Scope, HeldArgs>, Promise<{ resumed: boolean }>>;
   /** The provider's page of invoices and means of payment. */
   portal: RegisteredAction<"public", ArgsWith<Scope, { returnUrl?: string }>, Promise<{ url: string }>>;
+  /**
+   * The most that usage of a feature beyond what is granted may cost in a period, in whole currency units; null
+   * for no such limit. It only ever lowers what the plans and the app's own limits allow.
+   */
+  limitOverage: RegisteredMutation<"public", ArgsWith<Scope, OverageBudget>, Promise<null>>;
+  /** Turns an automatic top-up on, on these terms. Answers what each will cost, in whole currency units. */
+  autoTopUp: RegisteredMutation<"public", ArgsWith<Scope, AutoTopUpArgs>, Promise<{ amount: number }>>;
+  /** Turns it on again, as it was: after a payment was refused, or after it was turned off. */
+  resumeAutoTopUp: RegisteredMutation<"public", ArgsWith<Scope, { featureId: string }>, Promise<null>>;
+  stopAutoTopUp: RegisteredMutation<"public", ArgsWith<Scope, { featureId: string }>, Promise<null>>;
+  /** The automatic top-ups and how they stand; null if nobody is signed in who may see them. */
+  autoTopUps: RegisteredQuery<"public", ArgsWith<Scope, object>, Promise<AutoTopUp[] | null>>;
+}
+
+/** A limit of what overage may cost. */
+export interface OverageBudget {
+  featureId: string;
+  /** In whole currency units; null for none. */
+  amount: number | null;
+}
+
+/** Functions of the app's own that take what is due while nobody is there. */
+export interface PaymentsJobs {
+  /** For a cron: asks for each charge of a period that is over, and buys each automatic top-up that is due. */
+  collect: RegisteredAction<"internal", Record<string, never>, Promise<Collected>>;
+  /** The automatic top-ups of one customer, at once: for `on.thresholdReached` to schedule. */
+  topUp: RegisteredAction<"internal", { customerId: string }, Promise<Collected>>;
 }
 
 /**
@@ -94,6 +135,7 @@ const MAX_BODY = 1_000_000;
  *   allowedOrigins: ["https://app.example.com"],
  * });
  * export const { checkout, preview, confirm, cancel, resume, portal } = payments.api();
+ * export const { collect } = payments.jobs();
  * ```
  *
  * Keep it in a module of its own, that no metered function imports.
@@ -106,6 +148,8 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
   /** In which everything is sold. */
   readonly currency: string;
   private readonly facts: Facts;
+  private readonly collections: Collections;
+  private readonly autoTopUps: AutoTopUps;
 
   /** Throws `invalid_argument` of prices that cannot be charged in the currency, and of origins that are none. */
   constructor(
@@ -125,6 +169,8 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
     this.path = path;
     this.currency = currency;
     this.facts = new Facts(tally, provider);
+    this.collections = new Collections(tally, provider, this.facts, currency);
+    this.autoTopUps = new AutoTopUps(tally, provider, this.facts, currency);
     this.checkouts = new Checkouts(tally, provider, this.facts, currency, () => `${siteUrl()}${path}`);
   }
 
@@ -172,7 +218,59 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
         return await this.checkouts.portal(ctx, payer, this.returnUrl(args.returnUrl, "returnUrl"));
       },
     });
-    return { checkout, preview, confirm, cancel, resume, portal };
+    const limitOverage = mutationGeneric({
+      args: { ...scope, featureId: v.string(), amount: v.union(v.number(), v.null()) },
+      handler: async (ctx, args) => {
+        const { customerId } = await this.payer(ctx, args);
+        const { featureId, amount } = args as ObjectType<Scope> & OverageBudget;
+        return await this.limitOverage(ctx, { customerId, featureId, amount });
+      },
+    });
+    return { checkout, preview, confirm, cancel, resume, portal, limitOverage, ...this.autoTopUpApi() };
+  }
+
+  private autoTopUpApi() {
+    const { scope } = this.tally;
+    const { planId, ...terms } = autoTopUpTerms;
+    const sold = { planId: v.optional(planId), productId: v.optional(v.string()) };
+    const named = { featureId: v.string() };
+    const autoTopUp = mutationGeneric({
+      args: { ...scope, ...terms, ...sold },
+      handler: async (ctx, args) => {
+        const { customerId } = await this.payer(ctx, args);
+        return await this.autoTopUps.set(ctx, customerId, pick(args, [...TERMS]) as AutoTopUpArgs);
+      },
+    });
+    const turned = (isOn: boolean) =>
+      mutationGeneric({
+        args: { ...scope, ...named },
+        handler: async (ctx, args) => {
+          const { customerId } = await this.payer(ctx, args);
+          return await this.autoTopUps.turn(ctx, customerId, args.featureId, isOn);
+        },
+      });
+    const autoTopUps = queryGeneric({
+      args: scope,
+      handler: async (ctx, args) => {
+        const identity = await this.tally.identify(ctx, args as ObjectType<Scope>);
+        if (identity === null || !mayPay(identity)) return null;
+        return await this.autoTopUps.list(ctx, identity.customerId);
+      },
+    });
+    return { autoTopUp, resumeAutoTopUp: turned(true), stopAutoTopUp: turned(false), autoTopUps };
+  }
+
+  /** What a cron of the app's runs, every few minutes: nothing is asked for without it. */
+  jobs(): PaymentsJobs {
+    const collect = internalActionGeneric({
+      args: {},
+      handler: async (ctx) => await this.collections.collect(ctx),
+    });
+    const topUp = internalActionGeneric({
+      args: { customerId: v.string() },
+      handler: async (ctx, { customerId }) => await this.collections.topUp(ctx, customerId),
+    });
+    return { collect, topUp };
   }
 
   /** Serves the provider's webhook, at `<path>/webhook`, and its pages if it has any, on the app's own HTTP routes. */
@@ -230,12 +328,59 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
     });
   }
 
+  /** As the customer's own `limitOverage`. Throws `feature_not_found`, `invalid_amount`. */
+  async limitOverage(ctx: MutationContext, args: { customerId: string } & OverageBudget): Promise<null> {
+    assertKeys(args, ["customerId", "featureId", "amount"], "limitOverage");
+    const { customerId, featureId, amount } = args;
+    assertId(customerId, "customerId");
+    if (this.tally.catalog.feature(featureId).type === "boolean")
+      refuse("featureId", "must be used by amounts", featureId);
+    if (amount !== null) assertAmount(amount, "amount");
+    const { provision } = await this.facts.terms();
+    const change = { budget: amount };
+    const { set } = this.tally.component.controls;
+    return await ctx.runMutation(set, { customerId, provision, featureId, change });
+  }
+
+  /** As the customer's own `autoTopUp`. Throws `feature_not_found`, `plan_not_found`, `invalid_argument`. */
+  async autoTopUp(ctx: MutationContext, { customerId, ...args }: { customerId: string } & AutoTopUpArgs) {
+    return await this.autoTopUps.set(ctx, customerId, args);
+  }
+
+  async resumeAutoTopUp(ctx: MutationContext, args: { customerId: string; featureId: string }) {
+    return await this.autoTopUps.turn(ctx, args.customerId, args.featureId, true);
+  }
+
+  async stopAutoTopUp(ctx: MutationContext, args: { customerId: string; featureId: string }) {
+    return await this.autoTopUps.turn(ctx, args.customerId, args.featureId, false);
+  }
+
+  /** Automatic top-ups that a refused payment has paused: for an operator. */
+  async pausedAutoTopUps(ctx: QueryContext, args: PageArgs = {}) {
+    assertPage(args, [], "pausedAutoTopUps");
+    return await this.autoTopUps.paused(ctx, args);
+  }
+
+  /** Charges that are not paid, those that were refused or not answered first: for an operator. */
+  async unpaid(ctx: QueryContext, args: PageArgs & { status?: "open" | "invoicing" } = {}) {
+    assertPage(args, ["status"], "unpaid");
+    const { status = "open", ...page } = args;
+    return await ctx.runQuery(this.tally.component.charges.listByStatus, { ...page, status });
+  }
+
+  /** Asks for a charge no more. Answers false of one that is paid, being paid, or another customer's. */
+  async waive(ctx: MutationContext, args: { customerId: string; chargeId: string }) {
+    assertKeys(args, ["customerId", "chargeId"], "waive");
+    assertId(args.customerId, "customerId");
+    assertId(args.chargeId, "chargeId");
+    return await ctx.runMutation(this.tally.component.invoices.waive, args);
+  }
+
   /** Throws `unauthenticated` if nobody is signed in, or he may not manage the billing. */
   private async payer(ctx: IdentifyContext, args: Record<string, unknown>): Promise<Identity> {
     this.provider.assertEnabled?.();
     const identity = signedIn(await this.tally.identify(ctx, args as ObjectType<Scope>));
-    const { canManageBilling = identity.entityId === undefined } = identity;
-    if (canManageBilling) return identity;
+    if (mayPay(identity)) return identity;
     throw tallyError(
       "unauthenticated",
       "Whoever is signed in may not manage the billing of this account: ask somebody who may. Nothing was changed.",
@@ -276,6 +421,12 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
     return this.provider.page?.(session, order, `${this.path}/webhook`) ?? answer(404, "not found");
   }
 }
+
+const mayPay = ({ canManageBilling, entityId }: Identity): boolean =>
+  canManageBilling ?? entityId === undefined;
+
+/** The arguments of an automatic top-up; the others are the scope's. */
+const TERMS = ["featureId", "threshold", "planId", "productId", "quantities", "max", "interval"] as const;
 
 function siteUrl(): string {
   const url = process.env.CONVEX_SITE_URL;

@@ -4,7 +4,7 @@ import { defineSchema, makeFunctionReference } from "convex/server";
 import type { Value } from "convex/values";
 import { afterEach, expect } from "vitest";
 import { stripe } from "../../src/payments/stripe.js";
-import type { Bought, PaymentProvider, Previewed } from "../../src/payments/index.js";
+import type { AutoTopUp, Bought, Collected, PaymentProvider, Previewed } from "../../src/payments/index.js";
 import { registerInspected, stored } from "../app/stored.js";
 import { payments, tally, till } from "./app/billing.js";
 
@@ -68,6 +68,10 @@ export function browser(t: Deployment, subject: string | null = "user_1") {
     <Answer>(name: string) =>
     async (args: Args = {}): Promise<Answer> =>
       await page.action(makeFunctionReference<"action", Args, Answer>(`billing:${name}`), args);
+  const change =
+    <Answer>(name: string) =>
+    async (args: Args = {}): Promise<Answer> =>
+      await page.mutation(makeFunctionReference<"mutation", Args, Answer>(`billing:${name}`), args);
   return {
     checkout: call<Bought>("checkout"),
     preview: call<Previewed>("preview"),
@@ -75,8 +79,36 @@ export function browser(t: Deployment, subject: string | null = "user_1") {
     cancel: call<{ endsAt: number }>("cancel"),
     resume: call<{ resumed: boolean }>("resume"),
     portal: call<{ url: string }>("portal"),
+    limitOverage: change<null>("limitOverage"),
+    autoTopUp: change<{ amount: number }>("autoTopUp"),
+    resumeAutoTopUp: change<null>("resumeAutoTopUp"),
+    stopAutoTopUp: change<null>("stopAutoTopUp"),
+    autoTopUps: async (args: Args = {}): Promise<AutoTopUp[] | null> =>
+      await page.query(makeFunctionReference<"query", Args, AutoTopUp[] | null>("billing:autoTopUps"), args),
   };
 }
+
+/** What the app's cron runs. */
+export const collect = async (t: Deployment): Promise<Collected> =>
+  await t.action(makeFunctionReference<"action", Args, Collected>("billing:collect"), {});
+
+/** What an action's callback schedules. */
+export const topUp = async (t: Deployment, customerId = "user_1"): Promise<Collected> =>
+  await t.action(makeFunctionReference<"action", Args, Collected>("billing:topUp"), { customerId });
+
+/** A customer with an account at Stripe and a card on it, which pays or is declined. Answers the account. */
+export async function withCard({ t, server }: Shop, subject = "user_1", declines?: string): Promise<string> {
+  await browser(t, subject).checkout({ productId: "api-call-pack-1000", successUrl: SUCCESS_URL });
+  const account = String(lastSession(server).customer);
+  server.addCard(account, declines);
+  return account;
+}
+
+/** The money that has moved, in minor units. */
+export const taken = ({ server }: Shop): number[] =>
+  [...server.objects.values()]
+    .filter(({ object }) => object === "payment_intent")
+    .map(({ amount }) => Number(amount));
 
 /** The session that was created last. */
 export function lastSession({ objects }: StripeServer) {

@@ -24,6 +24,8 @@ export interface StripeServer {
   loseAnswers(request: string): void;
   /** Answers all requests again. */
   heal(): void;
+  /** A day passes: the keys of earlier requests mean nothing any more. */
+  forgetKeys(): void;
   /** The payer pays a session (another amount or currency than it asks, if told). */
   pay(sessionId: string, paid?: { amount_total?: number; currency?: string }): Stored;
   /** A bank debit: the session is complete, and not paid yet. */
@@ -81,6 +83,7 @@ export async function stripeServer(): Promise<StripeServer> {
       customer,
       status: "succeeded",
       latest_charge: null,
+      metadata: {},
     });
     const charge = create("ch", "charge", {
       amount,
@@ -319,7 +322,17 @@ export async function stripeServer(): Promise<StripeServer> {
         const declines = declinesOf(form.customer);
         if (declines !== undefined)
           throw new Refusal(402, { type: "card_error", code: "card_declined", decline_code: declines });
-        return pay(Number(form.amount), String(form.currency), form.customer);
+        const paid = pay(Number(form.amount), String(form.currency), form.customer);
+        return Object.assign(paid, { metadata: form.metadata ?? {}, description: form.description });
+      },
+    ],
+    [
+      "GET",
+      /^payment_intents$/,
+      ({ customer, created }) => {
+        const since = Number((created as Fields).gte);
+        const own = all("payment_intent").filter((intent) => intent.customer === customer);
+        return list(own.filter((intent) => Number(intent.created) >= since));
       },
     ],
     [
@@ -404,7 +417,11 @@ export async function stripeServer(): Promise<StripeServer> {
     objects,
     fail: (path, status, error) => failures.set(path, { status, error }),
     loseAnswers: (request) => lost.add(request),
-    heal: () => failures.clear(),
+    heal: () => {
+      failures.clear();
+      lost.clear();
+    },
+    forgetKeys: () => answered.clear(),
     pay(sessionId, paid = {}) {
       const session = get(sessionId);
       const amount = paid.amount_total ?? Number(session.amount_total);

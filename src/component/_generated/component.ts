@@ -1904,6 +1904,46 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
+      listByStatus: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          limit?: number;
+          status: "open" | "invoicing" | "paid" | "waived";
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            amount: number;
+            asked?: {
+              amount: number;
+              at: number;
+              currency: string;
+              provider: string;
+              tries: number;
+            };
+            chargeId: string;
+            createdAt: number;
+            customerId: string;
+            declined?: number;
+            dueAt?: number;
+            entityId?: string;
+            featureId: string;
+            from: number;
+            grantId: string;
+            granted: number;
+            overage: number;
+            paymentId?: string;
+            planId?: string;
+            problem?: string;
+            source: string;
+            status: "open" | "invoicing" | "paid" | "waived";
+            to: number;
+          }>;
+        },
+        Name
+      >;
       preview: FunctionReference<
         "query",
         "internal",

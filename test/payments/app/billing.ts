@@ -33,3 +33,5 @@ const provider = new Proxy({} as PaymentProvider, {
 export const payments = new Payments(tally, { provider, allowedOrigins: ["https://app.example.com"] });
 
 export const { checkout, preview, confirm, cancel, resume, portal } = payments.api();
+export const { limitOverage, autoTopUp, resumeAutoTopUp, stopAutoTopUp, autoTopUps } = payments.api();
+export const { collect, topUp } = payments.jobs();

@@ -83,6 +83,18 @@ const metered = plan({
     }),
   ],
 });
+/** A thousandth of a dollar for each. */
+const pennies = plan({
+  id: "pennies",
+  group: "pennies",
+  items: [
+    item({
+      featureId: "api_calls",
+      included: 0,
+      price: { amount: 0.001, billingMethod: "usage_based", interval: "month" },
+    }),
+  ],
+});
 /** Seed 004, as it is published. */
 const apiCallPack = product({
   id: "api-call-pack-1000",
@@ -97,5 +109,19 @@ const retired = plan({ id: "retired", archived: true, price: { amount: 1, interv
 
 export const catalog = defineCatalog({
   features: [messages, seats, calls, sso],
-  plans: [free, pro, team, yearly, tried, linked, addOn, freeAddOn, metered, apiCallPack, gift, retired],
+  plans: [
+    free,
+    pro,
+    team,
+    yearly,
+    tried,
+    linked,
+    addOn,
+    freeAddOn,
+    metered,
+    pennies,
+    apiCallPack,
+    gift,
+    retired,
+  ],
 });
