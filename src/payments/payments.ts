@@ -9,7 +9,6 @@ import {
   type RegisteredMutation,
   type RegisteredQuery,
 } from "convex/server";
-import { pick } from "convex-helpers";
 import { v, type ObjectType, type PropertyValidators } from "convex/values";
 import type { IdentifyContext, MutationContext, QueryContext } from "../client/contexts.js";
 import { assertIdentity, signedIn, type Identity } from "../client/identity.js";
@@ -238,7 +237,7 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
       args: { ...scope, ...terms, ...sold },
       handler: async (ctx, args) => {
         const { customerId } = await this.payer(ctx, args);
-        return await this.autoTopUps.set(ctx, customerId, pick(args, [...TERMS]) as AutoTopUpArgs);
+        return await this.autoTopUps.set(ctx, customerId, termsBy(args as AutoTopUpArgs));
       },
     });
     const turned = (isOn: boolean) =>
@@ -425,8 +424,11 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
 const mayPay = ({ canManageBilling, entityId }: Identity): boolean =>
   canManageBilling ?? entityId === undefined;
 
-/** The arguments of an automatic top-up; the others are the scope's. */
-const TERMS = ["featureId", "threshold", "planId", "productId", "quantities", "max", "interval"] as const;
+/** What of the arguments is about the top-up; the rest is the scope's. */
+function termsBy(args: AutoTopUpArgs): AutoTopUpArgs {
+  const { featureId, threshold, planId, productId, quantities, max, interval } = args;
+  return { featureId, threshold, planId, productId, quantities, max, interval };
+}
 
 function siteUrl(): string {
   const url = process.env.CONVEX_SITE_URL;

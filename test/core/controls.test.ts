@@ -13,6 +13,7 @@ import {
 } from "../../src/core/controls.js";
 import type { ControlChange, HeldControl, UsageLimit } from "../../src/core/controlTerms.js";
 import { decide, draw } from "../../src/core/draws.js";
+import type { Scope } from "../../src/core/order.js";
 import {
   APR_30,
   ask,
@@ -185,6 +186,92 @@ describe("what one entity may know of the others", () => {
       expect(draw([shared, seat, sum], most, "cap").applied).toBe(typeof spendLimit === "number" ? 1 : 0.7);
     },
   );
+});
+
+describe("a budget", () => {
+  const priced = (amount: number, billingUnits = 1): Grant["overage"] => ({
+    price: { tiers: [{ to: "inf", amount }], tierBehavior: "graduated", billingUnits },
+  });
+  const budgeted = (budget: number, ...grants: Grant[]) =>
+    changeControls(messages(...grants), { budget }, JAN_31);
+  const drawn = (rows: Balance[], units = 1_000, fields: Partial<Scope> = {}) =>
+    draw(rows, ask(units, fields), "cap");
+
+  test("ends overage before it costs more", () => {
+    const balance = budgeted(2.5, grant("a", { overage: priced(0.1) }));
+    expect(drawn([balance])).toMatchObject({ applied: 125, shortage: "spend_limit" });
+    expect(decide([balance], ask(125))).toEqual({ allowed: true, reason: null });
+    expect(decide([balance], ask(125.1))).toEqual({ allowed: false, reason: "spend_limit" });
+  });
+
+  test("pays for whole packs", () => {
+    expect(drawn([budgeted(19.99, grant("a", { overage: priced(10, 100) }))]).applied).toBe(200);
+  });
+
+  test("of 0 leaves what is granted", () => {
+    expect(drawn([budgeted(0, grant("a", { overage: priced(1) }))]).applied).toBe(100);
+  });
+
+  test("holds what overflows, too", () => {
+    const balance = budgeted(3, grant("a", { overage: priced(1) }));
+    expect(draw([balance], ask(1_000), "overflow").applied).toBe(103);
+  });
+
+  test("only ever lowers what plans and limits allow", () => {
+    const limited = grant("a", { overage: { ...usageBased, max: 5 } });
+    expect(drawn([budgeted(50, limited)]).applied).toBe(105);
+    expect(drawn([budgeted(3, limited)]).applied).toBe(103);
+    const spending = changeControls(budgeted(50, limited), { spendLimit: 20 }, JAN_31);
+    expect(drawn([spending]).applied).toBe(120);
+    const forbidden = changeControls(budgeted(50, limited), { overageAllowed: false }, JAN_31);
+    expect(drawn([forbidden]).applied).toBe(100);
+  });
+
+  test("counts what each grant owes at its own price", () => {
+    const cheap = grant("a", { granted: 0, used: 10, overage: priced(0.5) });
+    const dear = grant("b", { granted: 0, createdAt: JAN_31 + 1, overage: { ...priced(2)!, max: 3 } });
+    // 5 of 12 are owed: 14 more of the one are 7, and nothing is left for the other.
+    expect(drawn([budgeted(12, cheap, dear)]).applied).toBe(14);
+    // With two at most of the first, what is left pays for the other.
+    const few = { ...cheap, overage: { ...cheap.overage!, max: 12 } };
+    expect(drawn([budgeted(12, few, dear)]).applied).toBe(5);
+  });
+
+  test("is spent by what entities owe as well, each of whom sees of the others a sum", () => {
+    const shared = budgeted(10);
+    const seat = row("messages", [grant("s", { granted: 0, used: 2, overage: priced(1) })], {
+      entityId: "seat",
+    });
+    const other = row("messages", [grant("o", { granted: 0, used: 11, overage: priced(0.5) })], {
+      entityId: "ada",
+    });
+    const sum = inSum("messages", [other], JAN_31);
+    // 2 and 5.5 of 10 are spent.
+    for (const others of [other, sum])
+      expect(drawn([shared, seat, others], 100, { entityId: "seat" }).applied).toBe(2);
+  });
+
+  test("begins anew with the period", () => {
+    const balance = budgeted(3, grant("a", { overage: priced(1), reset: monthly }));
+    const { rows } = drawn([balance]);
+    expect(drawn(rows).applied).toBe(0);
+    const next = rows.map((each) => advance(each, FEB_28).balance);
+    expect(drawn(next, 1_000, { now: FEB_28 }).applied).toBe(103);
+  });
+
+  test("is of money: what is owed in units alone is none of it", () => {
+    const carried = grant("a", { overage: priced(1), carry: true });
+    expect(drawn([budgeted(3, carried)]).applied).toBe(1_000);
+    expect(draw([budgeted(3, grant("a"))], ask(1_000), "overflow").applied).toBe(1_000);
+  });
+
+  test("is taken away by null, and left as it is by whatever does not name it", () => {
+    const balance = changeControls(budgeted(3, grant("a")), { overageAllowed: true }, JAN_31);
+    expect(balance.overage).toEqual({ allowed: true, budget: 3 });
+    const without = changeControls(balance, { budget: null }, JAN_31);
+    expect(without.overage).toEqual({ allowed: true });
+    expect(without.controls).toEqual({ own: { overageAllowed: true } });
+  });
 });
 
 describe("a spend limit by percentage", () => {
