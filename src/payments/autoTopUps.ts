@@ -60,7 +60,6 @@ export class AutoTopUps {
   async set(ctx: MutationContext, customerId: string, args: AutoTopUpArgs): Promise<{ amount: number }> {
     assertKeys(args, OPTIONS, "autoTopUp");
     const { planId: named, productId, featureId, threshold, quantities, max, interval } = args;
-    assertId(customerId, "customerId");
     if ((named === undefined) === (productId === undefined))
       refuse("autoTopUp", "takes either planId or productId", named ?? productId);
     const plan = this.tally.catalog.plan(named ?? productId ?? "");
@@ -84,7 +83,6 @@ export class AutoTopUps {
 
   /** Off, or on again as it was. Throws `invalid_argument` if there is none. */
   async turn(ctx: MutationContext, customerId: string, featureId: string, isOn: boolean): Promise<null> {
-    assertId(customerId, "customerId");
     assertId(featureId, "featureId");
     const { turn } = this.tally.component.autoTopUps;
     if (await ctx.runMutation(turn, { customerId, featureId, isOn })) return null;
@@ -92,7 +90,6 @@ export class AutoTopUps {
   }
 
   async list(ctx: QueryContext, customerId: string): Promise<AutoTopUp[]> {
-    assertId(customerId, "customerId");
     const found = await ctx.runQuery(this.tally.component.autoTopUps.list, { customerId });
     return found.map(viewOf);
   }

@@ -257,8 +257,8 @@ export class Checkouts {
 
   /** The provider's page where somebody keeps a means of payment, whether he has bought or not. */
   async setUp(ctx: MutationContext, payer: Identity, backTo: string): Promise<{ url: string }> {
-    const { account } = this.tally.component.purchases;
-    const known = await ctx.runQuery(account, { customerId: payer.customerId, provider: this.provider.name });
+    const { find } = this.tally.component.billingAccounts;
+    const known = await ctx.runQuery(find, { customerId: payer.customerId, provider: this.provider.name });
     const accountId = known ?? (await this.openAccount(ctx, payer));
     return await this.provider.portal({ accountId, returnUrl: backTo, pagesUrl: this.pagesUrl });
   }

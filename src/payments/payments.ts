@@ -116,6 +116,12 @@ export interface CustomerPayments {
   portal(args?: { returnUrl?: string }): Promise<{ url: string }>;
   /** As `portal`, for somebody who has never bought as well. */
   setUp(args?: { successUrl?: string }): Promise<{ url: string }>;
+  /** This and those that follow are of the customer, whatever entity is named, and do in a mutation as well. */
+  limitOverage(args: OverageBudget): Promise<null>;
+  autoTopUp(args: AutoTopUpArgs): Promise<{ amount: number }>;
+  resumeAutoTopUp(args: { featureId: string }): Promise<null>;
+  stopAutoTopUp(args: { featureId: string }): Promise<null>;
+  autoTopUps(): Promise<AutoTopUp[]>;
 }
 
 /** A deployment's own address; Convex sets it. */
@@ -222,7 +228,7 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
       handler: async (ctx, args) => {
         const { customerId } = await this.payer(ctx, args);
         const { featureId, amount } = args as ObjectType<Scope> & OverageBudget;
-        return await this.limitOverage(ctx, { customerId, featureId, amount });
+        return await this.limitOverage(ctx, customerId, { featureId, amount });
       },
     });
     return { checkout, preview, confirm, cancel, resume, portal, limitOverage, ...this.autoTopUpApi() };
@@ -237,7 +243,7 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
       args: { ...scope, ...terms, ...sold },
       handler: async (ctx, args) => {
         const { customerId } = await this.payer(ctx, args);
-        return await this.autoTopUps.set(ctx, customerId, termsBy(args as AutoTopUpArgs));
+        return await this.autoTopUps.set(ctx, customerId, termsBy(args));
       },
     });
     const turned = (isOn: boolean) =>
@@ -287,12 +293,12 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
     });
   }
 
-  /** Buying and leaving for any customer: for trusted code, in an action. Throws `invalid_argument`, `not_supported`. */
+  /** What a customer can do himself, for any of them: for trusted code, in an action. Throws `invalid_argument`, `not_supported`. */
   for(ctx: MutationContext, payer: Omit<Identity, "canManageBilling">): CustomerPayments {
     this.provider.assertEnabled?.();
     assertIdentity(payer);
-    const { checkouts } = this;
-    const { entityId } = payer;
+    const { checkouts, autoTopUps } = this;
+    const { customerId, entityId } = payer;
     return {
       buy: async ({ successUrl, ...args }) =>
         await checkouts.buy(ctx, payer, {
@@ -308,6 +314,11 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
         await checkouts.portal(ctx, payer, this.returnUrl(returnUrl, "returnUrl")),
       setUp: async ({ successUrl } = {}) =>
         await checkouts.setUp(ctx, payer, this.returnUrl(successUrl, "successUrl")),
+      limitOverage: async (args) => await this.limitOverage(ctx, customerId, args),
+      autoTopUp: async (args) => await autoTopUps.set(ctx, customerId, args),
+      resumeAutoTopUp: async ({ featureId }) => await autoTopUps.turn(ctx, customerId, featureId, true),
+      stopAutoTopUp: async ({ featureId }) => await autoTopUps.turn(ctx, customerId, featureId, false),
+      autoTopUps: async () => await autoTopUps.list(ctx, customerId),
     };
   }
 
@@ -325,33 +336,6 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
       ...args,
       status: "quarantined",
     });
-  }
-
-  /** As the customer's own `limitOverage`. Throws `feature_not_found`, `invalid_amount`. */
-  async limitOverage(ctx: MutationContext, args: { customerId: string } & OverageBudget): Promise<null> {
-    assertKeys(args, ["customerId", "featureId", "amount"], "limitOverage");
-    const { customerId, featureId, amount } = args;
-    assertId(customerId, "customerId");
-    if (this.tally.catalog.feature(featureId).type === "boolean")
-      refuse("featureId", "must be used by amounts", featureId);
-    if (amount !== null) assertAmount(amount, "amount");
-    const { provision } = await this.facts.terms();
-    const change = { budget: amount };
-    const { set } = this.tally.component.controls;
-    return await ctx.runMutation(set, { customerId, provision, featureId, change });
-  }
-
-  /** As the customer's own `autoTopUp`. Throws `feature_not_found`, `plan_not_found`, `invalid_argument`. */
-  async autoTopUp(ctx: MutationContext, { customerId, ...args }: { customerId: string } & AutoTopUpArgs) {
-    return await this.autoTopUps.set(ctx, customerId, args);
-  }
-
-  async resumeAutoTopUp(ctx: MutationContext, args: { customerId: string; featureId: string }) {
-    return await this.autoTopUps.turn(ctx, args.customerId, args.featureId, true);
-  }
-
-  async stopAutoTopUp(ctx: MutationContext, args: { customerId: string; featureId: string }) {
-    return await this.autoTopUps.turn(ctx, args.customerId, args.featureId, false);
   }
 
   /** Automatic top-ups that a refused payment has paused: for an operator. */
@@ -384,6 +368,18 @@ export class Payments<Ids extends CatalogIds, Scope extends PropertyValidators> 
       "unauthenticated",
       "Whoever is signed in may not manage the billing of this account: ask somebody who may. Nothing was changed.",
     );
+  }
+
+  private async limitOverage(ctx: MutationContext, customerId: string, args: OverageBudget): Promise<null> {
+    assertKeys(args, ["featureId", "amount"], "limitOverage");
+    const { featureId, amount } = args;
+    if (this.tally.catalog.feature(featureId).type === "boolean")
+      refuse("featureId", "must be used by amounts", featureId);
+    if (amount !== null) assertAmount(amount, "amount");
+    const { provision } = await this.facts.terms();
+    const change = { budget: amount };
+    const { set } = this.tally.component.controls;
+    return await ctx.runMutation(set, { customerId, provision, featureId, change });
   }
 
   private returnUrl(given: unknown, name: string): string {

@@ -125,9 +125,12 @@ describe("an automatic top-up", () => {
   test("is turned on by trusted code too, by either name of a plan", async () => {
     const { t } = await topped();
     const { productId: planId, ...terms } = TERMS;
-    const set = { customerId: "user_2", planId, ...terms };
-    expect(await t.mutation((ctx) => payments.autoTopUp(ctx, set))).toEqual({ amount: 5 });
-    await t.mutation((ctx) => payments.stopAutoTopUp(ctx, { customerId: "user_2", featureId: "api_calls" }));
+    const customerId = "user_2";
+    const amount = await t.mutation((ctx) =>
+      payments.for(ctx, { customerId }).autoTopUp({ planId, ...terms }),
+    );
+    expect(amount).toEqual({ amount: 5 });
+    await t.mutation((ctx) => payments.for(ctx, { customerId }).stopAutoTopUp({ featureId: "api_calls" }));
     expect(await browser(t, "user_2").autoTopUps()).toMatchObject([{ status: "off", customerId: "user_2" }]);
   });
 
@@ -284,8 +287,9 @@ describe("20: a loop that drains a card", () => {
     expect((await paused()).page).toMatchObject([
       { customerId: "user_1", featureId: "api_calls", problem: "declined: expired_card" },
     ]);
-    const named = { customerId: "user_1", featureId: "api_calls" };
-    await t.mutation((ctx) => payments.resumeAutoTopUp(ctx, named));
+    await t.mutation((ctx) =>
+      payments.for(ctx, { customerId: "user_1" }).resumeAutoTopUp({ featureId: "api_calls" }),
+    );
     expect((await paused()).page).toEqual([]);
     expect(await state(t)).toMatchObject({ status: "on" });
   });

@@ -79,7 +79,7 @@ describe("a customer's own budget", () => {
   test("is taken away again, and set by trusted code", async () => {
     const { t } = await metered();
     const set = (amount: number | null) =>
-      t.mutation((ctx) => payments.limitOverage(ctx, { customerId, featureId: "messages", amount }));
+      t.mutation((ctx) => payments.for(ctx, { customerId }).limitOverage({ featureId: "messages", amount }));
     await set(0);
     expect(await used(t, "messages", 100)).toBe(10);
     await set(null);

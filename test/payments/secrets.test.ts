@@ -2,11 +2,13 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Payments, demo } from "../../src/payments/index.js";
 import { stripe, STRIPE_EVENTS } from "../../src/payments/stripe.js";
+import { sweep } from "../app/stored.js";
 import { tally } from "./app/billing.js";
 import {
   all,
   browser,
   buy,
+  collect,
   deliver,
   deploy,
   lastSession,
@@ -14,6 +16,8 @@ import {
   SECRET,
   stripeShop,
   SUCCESS_URL,
+  use,
+  withCard,
   type Shop,
 } from "./deployment.js";
 import { API_KEY, stripeServer } from "./stripeServer.js";
@@ -121,6 +125,38 @@ test.each(failures)("when Stripe %s, at every request that is made", async (_how
     }
   });
   expect(failed).toBeGreaterThan(20);
+  for (const part of parts) expect(said).not.toContain(part);
+});
+
+test.each(failures)("when Stripe %s while money is collected", async (_how, status, error) => {
+  const shop = await stripeShop();
+  const { t, server } = shop;
+  await withCard(shop);
+  await browser(t).autoTopUp({
+    featureId: "api_calls",
+    productId: "api-call-pack-1000",
+    threshold: 1,
+    max: 9,
+    interval: "hour",
+  });
+  await t.mutation((ctx) => tally.subscriptions.attach(ctx, { customerId: "user_1", planId: "metered" }));
+  await use(t, "messages", 40);
+  vi.setSystemTime(Date.UTC(2026, 1, 11));
+  await sweep(t);
+  let unpaid = 0;
+  const said = await saidBy(shop, async (say) => {
+    for (const path of ["customers", "payment_intents"]) {
+      server.heal();
+      server.fail(path, status, error);
+      const { declined, unanswered } = await collect(t);
+      unpaid += declined + unanswered;
+      say(await browser(t).autoTopUps());
+      await browser(t).resumeAutoTopUp({ featureId: "api_calls" });
+      vi.setSystemTime(Date.now() + 24 * 3_600_000);
+    }
+  });
+  expect(unpaid).toBe(4);
+  expect(said).toMatch(/declined: |not answered: /);
   for (const part of parts) expect(said).not.toContain(part);
 });
 
