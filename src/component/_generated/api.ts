@@ -12,6 +12,7 @@ import type * as accounts from "../accounts.js";
 import type * as audits from "../audits.js";
 import type * as autoTopUps from "../autoTopUps.js";
 import type * as balances from "../balances.js";
+import type * as billingAccounts from "../billingAccounts.js";
 import type * as budget from "../budget.js";
 import type * as charges from "../charges.js";
 import type * as controls from "../controls.js";
@@ -57,6 +58,7 @@ const fullApi: ApiFromModules<{
   audits: typeof audits;
   autoTopUps: typeof autoTopUps;
   balances: typeof balances;
+  billingAccounts: typeof billingAccounts;
   budget: typeof budget;
   charges: typeof charges;
   controls: typeof controls;

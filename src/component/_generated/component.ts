@@ -67,6 +67,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               }>;
               controls?: {
                 own?: {
+                  budget?: number;
                   overageAllowed?: boolean;
                   spendLimit?: number | { percent: number } | "none";
                   usageLimits?: Array<{
@@ -356,6 +357,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             }>;
             controls?: {
               own?: {
+                budget?: number;
                 overageAllowed?: boolean;
                 spendLimit?: number | { percent: number } | "none";
                 usageLimits?: Array<{
@@ -635,6 +637,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             }>;
             controls?: {
               own?: {
+                budget?: number;
                 overageAllowed?: boolean;
                 spendLimit?: number | { percent: number } | "none";
                 usageLimits?: Array<{
@@ -923,6 +926,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               }>;
               controls?: {
                 own?: {
+                  budget?: number;
                   overageAllowed?: boolean;
                   spendLimit?: number | { percent: number } | "none";
                   usageLimits?: Array<{
@@ -1416,6 +1420,414 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    autoTopUps: {
+      begin: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string; featureId: string; provider: string },
+        {
+          accountId: string;
+          amount: number;
+          askedAt?: number;
+          currency: string;
+          customerId: string;
+          featureId: string;
+          idempotencyKey: string;
+          planId: string;
+          purchaseId: string;
+        } | null,
+        Name
+      >;
+      conclude: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          customerId: string;
+          featureId: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          purchaseId: string;
+          result:
+            | { kind: "paid"; paymentId: string }
+            | { kind: "declined"; problem: string }
+            | { kind: "unanswered"; problem: string };
+        },
+        null,
+        Name
+      >;
+      due: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          customerId?: string;
+          limit?: number;
+          provider: string;
+        },
+        {
+          cursor: string | null;
+          page: Array<{ customerId: string; featureId: string }>;
+        },
+        Name
+      >;
+      list: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string },
+        Array<{
+          amount: number;
+          currency: string;
+          customerId: string;
+          dueAt?: number;
+          featureId: string;
+          inFlight: boolean;
+          interval: "hour" | "day" | "week" | "month";
+          made: { count: number; since: number };
+          max: number;
+          planId: string;
+          problem?: string;
+          provider: string;
+          quantities?: Record<string, number>;
+          status: "on" | "paused" | "off";
+          threshold: number;
+          version: string;
+        }>,
+        Name
+      >;
+      listByStatus: FunctionReference<
+        "query",
+        "internal",
+        {
+          cursor?: string | null;
+          limit?: number;
+          provider: string;
+          status: "on" | "paused" | "off";
+        },
+        {
+          cursor: string | null;
+          page: Array<{
+            amount: number;
+            currency: string;
+            customerId: string;
+            dueAt?: number;
+            featureId: string;
+            inFlight: boolean;
+            interval: "hour" | "day" | "week" | "month";
+            made: { count: number; since: number };
+            max: number;
+            planId: string;
+            problem?: string;
+            provider: string;
+            quantities?: Record<string, number>;
+            status: "on" | "paused" | "off";
+            threshold: number;
+            version: string;
+          }>;
+        },
+        Name
+      >;
+      set: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          amount: number;
+          currency: string;
+          customerId: string;
+          featureId: string;
+          interval: "hour" | "day" | "week" | "month";
+          max: number;
+          plan: {
+            addOn: boolean;
+            archived: boolean;
+            autoEnable: boolean;
+            controls?: Array<{
+              featureId: string;
+              overageAllowed?: boolean;
+              spendLimit?: number | { percent: number };
+              usageLimit?: {
+                anchor?: "billing_cycle" | "utc";
+                interval: "day" | "week" | "month" | "year";
+                max: number;
+              };
+            }>;
+            description?: string;
+            group: string;
+            id: string;
+            items: Array<{
+              carryOverage?: boolean;
+              consumable: boolean;
+              entityFeatureId?: string;
+              featureId: string;
+              included: number;
+              price?: {
+                billingMethod: "prepaid" | "usage_based";
+                billingUnits: number;
+                every: {
+                  count: number;
+                  interval:
+                    | "minute"
+                    | "hour"
+                    | "day"
+                    | "week"
+                    | "month"
+                    | "quarter"
+                    | "semi_annual"
+                    | "year";
+                } | null;
+                maxPurchase?: number;
+                tierBehavior: "graduated" | "volume";
+                tiers: Array<{
+                  amount: number;
+                  flatAmount?: number;
+                  to: number | "inf";
+                }>;
+              };
+              reset: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+              rollover?: { max?: number; months?: number; percent?: number };
+              unlimited: boolean;
+            }>;
+            name: string;
+            price: {
+              amount: number;
+              every: {
+                count: number;
+                interval:
+                  | "minute"
+                  | "hour"
+                  | "day"
+                  | "week"
+                  | "month"
+                  | "quarter"
+                  | "semi_annual"
+                  | "year";
+              } | null;
+            } | null;
+            stripe?: { priceId: string };
+            trial?: {
+              cardRequired: boolean;
+              length: number;
+              uniqueFingerprint: boolean;
+              unit: "day" | "month" | "year";
+            };
+          };
+          planId: string;
+          provider: string;
+          provision: {
+            email?: string;
+            name?: string;
+            plans: Array<{
+              plan: {
+                addOn: boolean;
+                archived: boolean;
+                autoEnable: boolean;
+                controls?: Array<{
+                  featureId: string;
+                  overageAllowed?: boolean;
+                  spendLimit?: number | { percent: number };
+                  usageLimit?: {
+                    anchor?: "billing_cycle" | "utc";
+                    interval: "day" | "week" | "month" | "year";
+                    max: number;
+                  };
+                }>;
+                description?: string;
+                group: string;
+                id: string;
+                items: Array<{
+                  carryOverage?: boolean;
+                  consumable: boolean;
+                  entityFeatureId?: string;
+                  featureId: string;
+                  included: number;
+                  price?: {
+                    billingMethod: "prepaid" | "usage_based";
+                    billingUnits: number;
+                    every: {
+                      count: number;
+                      interval:
+                        | "minute"
+                        | "hour"
+                        | "day"
+                        | "week"
+                        | "month"
+                        | "quarter"
+                        | "semi_annual"
+                        | "year";
+                    } | null;
+                    maxPurchase?: number;
+                    tierBehavior: "graduated" | "volume";
+                    tiers: Array<{
+                      amount: number;
+                      flatAmount?: number;
+                      to: number | "inf";
+                    }>;
+                  };
+                  reset: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                  rollover?: {
+                    max?: number;
+                    months?: number;
+                    percent?: number;
+                  };
+                  unlimited: boolean;
+                }>;
+                name: string;
+                price: {
+                  amount: number;
+                  every: {
+                    count: number;
+                    interval:
+                      | "minute"
+                      | "hour"
+                      | "day"
+                      | "week"
+                      | "month"
+                      | "quarter"
+                      | "semi_annual"
+                      | "year";
+                  } | null;
+                } | null;
+                stripe?: { priceId: string };
+                trial?: {
+                  cardRequired: boolean;
+                  length: number;
+                  uniqueFingerprint: boolean;
+                  unit: "day" | "month" | "year";
+                };
+              };
+              version: string;
+            }>;
+          };
+          quantities?: Record<string, number>;
+          threshold: number;
+          version: string;
+        },
+        null,
+        Name
+      >;
+      turn: FunctionReference<
+        "mutation",
+        "internal",
+        { customerId: string; featureId: string; isOn: boolean },
+        boolean,
+        Name
+      >;
+    };
     balances: {
       list: FunctionReference<
         "query",
@@ -1681,6 +2093,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             advancedAt: number;
             controls?: {
               own?: {
+                budget?: number;
                 overageAllowed?: boolean;
                 spendLimit?: number | { percent: number } | "none";
                 usageLimits?: Array<{
@@ -1771,6 +2184,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             }>;
             overage?: {
               allowed?: boolean;
+              budget?: number;
               max?: number | { percent: number } | null;
             };
           };
@@ -1780,6 +2194,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             advancedAt: number;
             controls?: {
               own?: {
+                budget?: number;
                 overageAllowed?: boolean;
                 spendLimit?: number | { percent: number } | "none";
                 usageLimits?: Array<{
@@ -1870,12 +2285,29 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             }>;
             overage?: {
               allowed?: boolean;
+              budget?: number;
               max?: number | { percent: number } | null;
             };
           };
           unlimited: boolean;
           usage: number;
         }>,
+        Name
+      >;
+    };
+    billingAccounts: {
+      find: FunctionReference<
+        "query",
+        "internal",
+        { customerId: string; provider: string },
+        string | null,
+        Name
+      >;
+      keep: FunctionReference<
+        "mutation",
+        "internal",
+        { accountId: string; customerId: string; provider: string },
+        string,
         Name
       >;
     };
@@ -1888,17 +2320,28 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           cursor: string | null;
           page: Array<{
             amount: number;
+            asked?: {
+              amount: number;
+              at: number;
+              currency: string;
+              provider: string;
+              tries: number;
+            };
             chargeId: string;
             createdAt: number;
+            declined?: number;
+            dueAt?: number;
             entityId?: string;
             featureId: string;
             from: number;
             grantId: string;
             granted: number;
             overage: number;
+            paymentId?: string;
             planId?: string;
+            problem?: string;
             source: string;
-            status: "open";
+            status: "open" | "invoicing" | "paid" | "waived";
             to: number;
           }>;
         },
@@ -1979,6 +2422,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           change: {
+            budget?: number | null;
             overageAllowed?: boolean | null;
             spendLimit?: number | { percent: number } | "none" | null;
             usageLimits?: Array<{
@@ -3010,6 +3454,66 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
     };
+    invoices: {
+      claim: FunctionReference<
+        "mutation",
+        "internal",
+        { chargeId: string; currency: string; provider: string },
+        {
+          accountId: string;
+          amount: number;
+          askedAt?: number;
+          chargeId: string;
+          currency: string;
+          customerId: string;
+          declined: number;
+          entityId?: string;
+          featureId: string;
+          from: number;
+          planId?: string;
+          provider: string;
+          to: number;
+          version: string;
+        } | null,
+        Name
+      >;
+      conclude: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          invoice: {
+            accountId: string;
+            amount: number;
+            askedAt?: number;
+            chargeId: string;
+            currency: string;
+            customerId: string;
+            declined: number;
+            entityId?: string;
+            featureId: string;
+            from: number;
+            planId?: string;
+            provider: string;
+            to: number;
+            version: string;
+          };
+          result:
+            | { kind: "paid"; paymentId: string }
+            | { kind: "declined"; problem: string }
+            | { kind: "unanswered"; problem: string };
+        },
+        null,
+        Name
+      >;
+      due: FunctionReference<"query", "internal", {}, Array<string>, Name>;
+      waive: FunctionReference<
+        "mutation",
+        "internal",
+        { chargeId: string; customerId: string },
+        { waived: boolean },
+        Name
+      >;
+    };
     pastDue: {
       set: FunctionReference<
         "mutation",
@@ -3032,13 +3536,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       >;
     };
     purchases: {
-      account: FunctionReference<
-        "query",
-        "internal",
-        { customerId: string; provider: string },
-        string | null,
-        Name
-      >;
       conclude: FunctionReference<
         "mutation",
         "internal",
@@ -3426,6 +3923,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         { purchaseId: string },
         {
           amount: number;
+          automatic?: true;
           createdAt: number;
           credited?: Array<{
             amount: number;
@@ -3438,7 +3936,8 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           entityId?: string;
           expiresAt?: number;
           externalId?: string;
-          kind: "plan" | "top_up" | "change" | "renewal";
+          idempotencyKey?: string;
+          kind: "plan" | "top_up" | "change" | "renewal" | "overage";
           paid?: number;
           paidAt?: number;
           paidCurrency?: string;
@@ -3467,13 +3966,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         null,
         Name
       >;
-      keepAccount: FunctionReference<
-        "mutation",
-        "internal",
-        { accountId: string; customerId: string; provider: string },
-        string,
-        Name
-      >;
       keepSession: FunctionReference<
         "mutation",
         "internal",
@@ -3494,6 +3986,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           cursor: string | null;
           page: Array<{
             amount: number;
+            automatic?: true;
             createdAt: number;
             credited?: Array<{
               amount: number;
@@ -3506,7 +3999,8 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             entityId?: string;
             expiresAt?: number;
             externalId?: string;
-            kind: "plan" | "top_up" | "change" | "renewal";
+            idempotencyKey?: string;
+            kind: "plan" | "top_up" | "change" | "renewal" | "overage";
             paid?: number;
             paidAt?: number;
             paidCurrency?: string;
@@ -3541,6 +4035,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           cursor: string | null;
           page: Array<{
             amount: number;
+            automatic?: true;
             createdAt: number;
             credited?: Array<{
               amount: number;
@@ -3553,7 +4048,8 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             entityId?: string;
             expiresAt?: number;
             externalId?: string;
-            kind: "plan" | "top_up" | "change" | "renewal";
+            idempotencyKey?: string;
+            kind: "plan" | "top_up" | "change" | "renewal" | "overage";
             paid?: number;
             paidAt?: number;
             paidCurrency?: string;
@@ -3585,7 +4081,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           customerId: string;
           entityId?: string;
           externalId?: string;
-          kind: "plan" | "top_up" | "change" | "renewal";
+          kind: "plan" | "top_up" | "change" | "renewal" | "overage";
           plan: {
             addOn: boolean;
             archived: boolean;
