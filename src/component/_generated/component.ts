@@ -2540,6 +2540,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           changes: Array<{
             change: {
+              budget?: number | null;
               overageAllowed?: boolean | null;
               spendLimit?: number | { percent: number } | "none" | null;
               usageLimits?: Array<{
