@@ -102,15 +102,23 @@ export function planDifferences(
 ): Difference[] {
   const features = new Map(catalog.features);
   for (const each of pushedFeatures) features.set(each.feature_id, featureOf(definedFeature(each)));
+  /** What the vocabulary knows, and Tally does not. */
+  const problems = new Map<string, string[]>();
   const wanted = new Map(
     pushed.map((plan) => {
-      const problems: string[] = [];
-      const normalized = comparablePlan(planOf(definedPlan(plan), features, problems));
-      return [plan.plan_id, problems.length === 0 ? normalized : { ...normalized, problems }] as const;
+      const wrong: string[] = [];
+      const normalized = comparablePlan(planOf(definedPlan(plan), features, wrong));
+      if (wrong.length > 0) problems.set(plan.plan_id, wrong);
+      return [plan.plan_id, normalized] as const;
     }),
   );
   const known = new Map([...catalog.plans].map(([key, plan]) => [key, comparablePlan(plan)]));
-  return differences(known, wanted, "plan");
+  return differences(known, wanted, "plan").map((difference) => {
+    const wrong = problems.get(difference.id);
+    if (wrong === undefined) return difference;
+    const action = difference.action === "none" ? ("update" as const) : difference.action;
+    return { ...difference, action, details: [...difference.details, ...wrong] };
+  });
 }
 
 function definedFeature(pushed: PushedFeature): FeatureDefinition {
@@ -222,7 +230,7 @@ function comparableFeature({
 }
 
 /** What a plan is, as far as a config of `atmn` can say it. */
-function comparablePlan({ items, controls = [], trial, ...plan }: Plan): { [field: string]: Comparable } {
+function comparablePlan({ items, controls = [], trial, ...plan }: Plan): Comparable {
   const { name, description = "", group, addOn, autoEnable, price, archived } = plan;
   return {
     name,

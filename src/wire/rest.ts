@@ -122,11 +122,10 @@ function removed(params: Fields, _body: unknown, query: URLSearchParams): Fields
   return { ...params, ...flagOf(query, "delete_in_stripe") };
 }
 
-/** One part of a customer, or a list of one; several are several calls, since each is done or not for itself. */
-function entered(params: Fields, body: unknown): Fields {
-  const [only, ...others] = Array.isArray(body) ? (body as unknown[]) : [body];
-  if (others.length > 0) throw refused("the body: create entities one by one");
-  return { ...renamed(fieldsOf(only), { id: "entity_id" }), ...params };
+/** One part of a customer, or a list of them. */
+function entered(params: Fields, body: unknown): unknown {
+  if (Array.isArray(body)) return (body as unknown[]).map((each) => entered(params, each));
+  return { ...renamed(fieldsOf(body), { id: "entity_id" }), ...params };
 }
 
 function asked(params: Fields, _body: unknown, query: URLSearchParams): Fields {

@@ -51,7 +51,7 @@ export function currentPlan(plan: Plan, shop: Shop, eligibility?: Eligibility): 
             card_required: trial.cardRequired,
             on_end: null,
           },
-    billing_controls: planControls(plan.controls ?? []),
+    billing_controls: plan.controls === undefined ? null : planControls(plan.controls),
     customer_eligibility: eligibility === undefined ? null : currentEligibility(plan, eligibility),
     created_at: 0,
     env: shop.env,
@@ -81,16 +81,17 @@ function currentEligibility(plan: Plan, eligibility: Eligibility): Json {
 }
 
 function currentItem(item: Item, shop: Shop): Json {
-  const { featureId, included, unlimited, reset, price, rollover, entityFeatureId } = item;
+  const { featureId, included, unlimited, consumable, reset, price, rollover, entityFeatureId } = item;
   const feature = shop.tally.catalog.features.get(featureId);
   return {
     feature_id: featureId,
     feature: feature === undefined ? null : legacyFeature(feature),
     included,
-    unlimited,
+    unlimited: unlimited && feature?.type !== "boolean",
     pooled: false,
     entity_feature_id: entityFeatureId ?? null,
-    reset: reset === null ? null : { interval: reset.interval, interval_count: reset.count },
+    // What is used up and never comes anew says so: `atmn` takes a null for something forgotten.
+    reset: reset === null && (!consumable || unlimited) ? null : currentEvery(reset),
     price: price === undefined ? null : { ...priceOf(price), ...currentEvery(price.every) },
     display: displayOfItem(item, shop),
     rollover:

@@ -93,8 +93,16 @@ const starter = plan({
   name: "Starter",
   items: [item({ featureId: "messages", included: 25, reset: month })],
 });
+const trial = plan({
+  id: "trial",
+  name: "Trial",
+  price: { amount: 30, interval: "month" },
+  freeTrial: { durationLength: 7, durationType: "day", cardRequired: true },
+  items: [item({ featureId: "messages", included: 30, reset: month })],
+  archived: true,
+});
 
 export const catalog = defineCatalog({
   features: [messages, words, seats, basic, sso, credits],
-  plans: [free, pro, team, boost, topUp, starter, sticker, gift],
+  plans: [free, pro, team, boost, topUp, starter, trial, sticker, gift],
 });
