@@ -81,6 +81,7 @@ export interface Request extends Ask {
   onInsufficient?: OnInsufficient;
   idempotencyKey?: string;
   properties?: Properties;
+  statement?: true;
 }
 
 export function askOf(catalog: Catalog, args: SendEventArgs, ownEntity: string | undefined): Ask {

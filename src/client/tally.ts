@@ -95,7 +95,8 @@ export class Tally<
   declare readonly events: Events;
   /** What they owe for usage beyond what was granted. */
   declare readonly charges: Charges;
-  declare private readonly watcher?: Watcher;
+  /** @internal For other doors, whose uses are watched as well. */
+  declare readonly watcher?: Watcher;
   /** @internal For payments, which ask on the same terms. */
   declare readonly scope: PropertyValidators;
   /** @internal */

@@ -229,7 +229,7 @@ async function trackEvent(ctx: MutationContext, account: Account, args: EventArg
 }
 
 /** One crossing; a customer's very first use takes a second one, which brings the default plans. */
-async function callTrack(ctx: MutationContext, account: Account, requests: Request[]) {
+export async function callTrack(ctx: MutationContext, account: Account, requests: Request[]) {
   const { component, catalog, identity, watcher } = account;
   const { customerId, name, email } = signedIn(identity);
   const call = { customerId, requests, ...(watcher && { watch: watcher.watch }) };

@@ -12,7 +12,8 @@ type ListedEvent = Infer<typeof listedEventValidator>;
 /** A key of our own is shown as the id of the app's that it is made from. */
 function listedEvent(stored: Doc<"events">): ListedEvent {
   const { _id, _creationTime, key, pools: _pools, ...shownEvent } = stored;
-  const { at: _at, changes: _changes, holds: _holds, charged: _charged, repairs: _, ...event } = shownEvent;
+  const { at: _at, changes: _changes, holds: _holds, charged: _charged, repairs: _, ...listed } = shownEvent;
+  const { statement: _statement, ...event } = listed;
   const shownKey = key?.split("\u0000", 1)[0];
   return {
     eventId: _id,

@@ -6,6 +6,7 @@ import { balanceFields } from "../core/balances.js";
 import { planValidator } from "../core/terms.js";
 import { drawValidator } from "../core/draws.js";
 import { holdValidator, ledgerFields } from "../core/ledgerEvents.js";
+import { statementValidator } from "../core/statements.js";
 
 /** A flat scalar that an app attaches to an event. */
 export const propertyValidator = v.union(v.string(), v.number(), v.boolean(), v.null());
@@ -282,7 +283,7 @@ export default defineSchema({
     .index("by_next_change", ["nextChangeAt"]),
 
   /** Appended by whatever moves an amount, never changed. Read by lists, by a repeated key, and by audits. */
-  events: defineTable({ ...eventFields, ...ledgerFields })
+  events: defineTable({ ...eventFields, ...ledgerFields, statement: v.optional(statementValidator) })
     // eslint-disable-next-line @convex-dev/no-duplicate-indexes -- listed by time, whatever the feature
     .index("by_customer", ["customerId"])
     .index("by_feature", ["customerId", "featureId"])

@@ -12,6 +12,7 @@ import {
   type Outcome,
 } from "../core/draws.js";
 import { shown, tallyError } from "../core/errors.js";
+import { statementOf, type Statement } from "../core/statements.js";
 import { mutation, query, type MutationCtx, type QueryCtx } from "./_generated/server.js";
 import type { Row } from "./rows.js";
 import { recordUse, replayed, trackedValidator, type Tracked } from "./uses.js";
@@ -60,6 +61,8 @@ const requestValidator = v.object({
   onInsufficient: v.optional(onInsufficientValidator),
   idempotencyKey: v.optional(v.string()),
   properties: v.optional(v.record(v.string(), propertyValidator)),
+  /** Asks for a statement, with which a repeat is to be answered as well. */
+  statement: v.optional(v.literal(true)),
 });
 type Request = Infer<typeof requestValidator>;
 
@@ -113,7 +116,8 @@ export async function trackHandler(
     }
     working.applyDraw(outcome, ask, watch);
     const ledger = working.ledger(beginning !== null);
-    outcomes.push({ request, outcome, decision: answer(working.rows, ask), ledger });
+    const statement = request.statement && statementOf(working.rows, ask);
+    outcomes.push({ request, outcome, decision: answer(working.rows, ask), ledger, statement });
   }
   if (beginning !== null) await storeBeginning(ctx, beginning);
   await working.save(ctx, customerId, beginning !== null);
@@ -134,6 +138,7 @@ interface Applied {
   /** A check right afterwards. */
   decision: Decision;
   ledger: ReturnType<WorkingRows["ledger"]>;
+  statement?: Statement;
 }
 
 const applied = (results: Tracked[], told: { crossings?: Crossing[] } = {}) => ({
@@ -181,12 +186,12 @@ function assertOneCall(requests: readonly Request[], repeats: readonly unknown[]
 async function recordRequest(
   ctx: MutationCtx,
   customerId: string,
-  { request, outcome, decision, ledger }: Applied,
+  { request, outcome, decision, ledger, statement }: Applied,
 ): Promise<Tracked> {
   const { entityId, units, idempotencyKey, properties } = request;
   const { featureId } = decision;
   const use = { customerId, featureId, entityId, value: units, key: idempotencyKey, properties, ...ledger };
-  return await recordUse(ctx, use, outcome, summaryOf(decision));
+  return await recordUse(ctx, statement ? { ...use, statement } : use, outcome, summaryOf(decision));
 }
 
 function summaryOf(decision: Decision): Summary {

@@ -3,6 +3,7 @@ import { v, type Infer } from "convex/values";
 import { exact, nearest } from "../core/amounts.js";
 import { summaryFields, type Summary } from "../core/answers.js";
 import type { Draw } from "../core/draws.js";
+import { statementValidator } from "../core/statements.js";
 import type { Doc } from "./_generated/dataModel.js";
 import type { MutationCtx } from "./_generated/server.js";
 
@@ -22,6 +23,8 @@ export const trackedValidator = v.object({
   replayed: v.boolean(),
   /** The balance right afterwards; null when replayed. */
   balance: v.union(v.object(summaryFields), v.null()),
+  /** Where it was asked for; of a repeat, where it was asked for then. */
+  statement: v.optional(statementValidator),
 });
 export type Tracked = Infer<typeof trackedValidator>;
 
@@ -45,6 +48,7 @@ export type NewUse = Pick<
   | "refundOf"
   | "reason"
   | "actor"
+  | "statement"
 > & { featureId: string };
 
 export interface UseOutcome {
@@ -78,6 +82,7 @@ export async function recordUse(
     unlimited,
     replayed: false,
     balance,
+    ...(use.statement !== undefined && { statement: use.statement }),
   };
 }
 
@@ -95,5 +100,6 @@ export function replayed(event: Doc<"events">): Tracked {
     unlimited: event.unlimited ?? false,
     replayed: true,
     balance: null,
+    ...(event.statement !== undefined && { statement: event.statement }),
   };
 }

@@ -5,8 +5,10 @@ import type { CatalogIds } from "../core/catalog.js";
 import { shown } from "../core/errors.js";
 import type { Tally } from "../client/tally.js";
 import type { Payments } from "../payments/payments.js";
+import { billingosFailureOf, envelopeOf } from "../wire/billingosFailures.js";
 import { failureOf, WireError } from "../wire/failures.js";
 import type { Call } from "../wire/operations.js";
+import type { BillingOSOptions } from "../wire/operations/billingos.js";
 import { routed } from "../wire/routes.js";
 import { versionOf } from "../wire/versions.js";
 import { registerBrowserRoutes, type BrowserOptions } from "./browser.js";
@@ -27,13 +29,15 @@ export interface RoutesOptions<Ids extends CatalogIds, Scope extends PropertyVal
   env?: "sandbox" | "live";
   /** Serves the hooks of `autumn-js/react` as whoever is signed in to the app: not unless given. */
   browser?: BrowserOptions;
+  /** What of BillingOS's calls is to be otherwise. */
+  billingos?: BillingOSOptions;
 }
 
 const METHODS = ["GET", "POST", "PATCH", "DELETE"] as const;
 const PREFIX = /^(\/[A-Za-z0-9_-]+)*$/;
 
 /**
- * Serves Autumn's wire protocol: its own clients work with `https://<deployment>.convex.site` as their base URL.
+ * Serves Autumn's wire protocol, and BillingOS's usage calls: their own clients work with `https://<deployment>.convex.site` as their base URL.
  * Whoever has the secret acts for every customer; let no browser have it.
  *
  * ```ts
@@ -43,16 +47,19 @@ const PREFIX = /^(\/[A-Za-z0-9_-]+)*$/;
 export function registerRoutes<Ids extends CatalogIds, Scope extends PropertyValidators>(
   http: HttpRouter,
   tally: Tally<Ids, Scope>,
-  { secretKey, payments, prefix = "", env = "live", browser }: RoutesOptions<Ids, Scope>,
+  { secretKey, payments, prefix = "", env = "live", browser, billingos }: RoutesOptions<Ids, Scope>,
 ): void {
   if (!PREFIX.test(prefix)) refuse("prefix", 'must be a path such as "/billing", or nothing', prefix);
   const base = `${prefix}/v1/`;
   const handler = httpActionGeneric(async (ctx, request) => {
     try {
       await assertSecret(request, secretKey);
-      return await serve({ ctx, tally, payments, env }, base, request);
+      return await serve({ ctx, tally, payments, env, billingos }, base, request);
     } catch (error) {
-      return failed(failureOf(error), { env });
+      if (!new URL(request.url).pathname.startsWith(`${base}usage/`))
+        return failed(failureOf(error), { env });
+      const failure = billingosFailureOf(error, billingos);
+      return failed(failure, { env, ...envelopeOf(failure) });
     }
   });
   for (const method of METHODS) http.route({ pathPrefix: base, method, handler });

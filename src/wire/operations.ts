@@ -7,6 +7,7 @@ import type { CatalogIds } from "../core/catalog.js";
 import type { Payments } from "../payments/payments.js";
 import { shown } from "../core/errors.js";
 import { WireError } from "./failures.js";
+import type { BillingOSOptions } from "./operations/billingos.js";
 import type { Version } from "./versions.js";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -35,6 +36,8 @@ export interface Call {
   isBrowser?: boolean;
   /** What customers' records say of where they are. */
   env: "sandbox" | "live";
+  /** Of BillingOS's operations. */
+  billingos?: BillingOSOptions;
 }
 
 /** What a call does. `Body` is in the wire's own names; `Answer` is what the shapes are made of. */

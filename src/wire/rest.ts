@@ -22,6 +22,8 @@ const asIs: RestRoute["body"] = (_params, body) => body;
 const named: RestRoute["body"] = (params, body) => ({ ...fieldsOf(body), ...params });
 /** What the path names, and the query's `expand`. */
 const read: RestRoute["body"] = (params, _body, query) => ({ ...params, ...expandOf(query) });
+/** What the query says. */
+const asQuery: RestRoute["body"] = (_params, _body, query) => Object.fromEntries(query);
 
 export const restRoutes: readonly RestRoute[] = [
   { method: "POST", path: "check", operation: "balances.check", body: asIs },
@@ -96,6 +98,10 @@ export const restRoutes: readonly RestRoute[] = [
   { method: "POST", path: "referrals/redeem", operation: "referrals.redeem_code", body: asIs },
   { method: "GET", path: "organization/me", operation: "organization.me", body: () => ({}) },
   { method: "POST", path: "migrations", operation: "migrations.create", body: asIs },
+
+  // BillingOS's.
+  { method: "GET", path: "usage/check", operation: "usage.check", body: asQuery },
+  { method: "GET", path: "usage/metrics", operation: "usage.metrics", body: asQuery },
 ];
 
 /** Before there was `value`, the amount of an event was among its properties. */

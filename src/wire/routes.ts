@@ -1,6 +1,7 @@
 /** Which operation a path names: `group.verb` or `group/verb` posted, or one of the REST paths before them. */
 import { billingOperations } from "./operations/billing.js";
 import { catalogOperations } from "./operations/catalog.js";
+import { billingosOperations } from "./operations/billingos.js";
 import { checkOperations } from "./operations/checks.js";
 import { customerOperations } from "./operations/customers.js";
 import { entityOperations } from "./operations/entities.js";
@@ -28,6 +29,7 @@ export const operations: Readonly<Record<string, Served>> = {
   ...formerOperations,
   ...billingOperations,
   ...unsupportedOperations,
+  ...billingosOperations,
 };
 
 /** An operation with the body that the request stands for. */

@@ -3040,6 +3040,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             featureId: string;
             remaining: number;
             replayed: boolean;
+            statement?: {
+              at: number;
+              from: number;
+              granted: number;
+              remaining: number;
+              to: number | null;
+              unlimited: boolean;
+              usage: number;
+            };
             uncovered: number;
             unlimited: boolean;
             value: number;
@@ -4660,6 +4669,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           featureId: string;
           remaining: number;
           replayed: boolean;
+          statement?: {
+            at: number;
+            from: number;
+            granted: number;
+            remaining: number;
+            to: number | null;
+            unlimited: boolean;
+            usage: number;
+          };
           uncovered: number;
           unlimited: boolean;
           value: number;
@@ -4771,6 +4789,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           late: boolean;
           remaining: number;
           replayed: boolean;
+          statement?: {
+            at: number;
+            from: number;
+            granted: number;
+            remaining: number;
+            to: number | null;
+            unlimited: boolean;
+            usage: number;
+          };
           uncovered: number;
           unlimited: boolean;
           value: number;
@@ -5004,6 +5031,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           late: boolean;
           remaining: number;
           replayed: boolean;
+          statement?: {
+            at: number;
+            from: number;
+            granted: number;
+            remaining: number;
+            to: number | null;
+            unlimited: boolean;
+            usage: number;
+          };
           uncovered: number;
           unlimited: boolean;
           value: number;
@@ -6637,6 +6673,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               perEntity?: boolean;
             }>;
             properties?: Record<string, string | number | boolean | null>;
+            statement?: true;
             units: number;
           }>;
           watch?: {
@@ -6774,6 +6811,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               featureId: string;
               remaining: number;
               replayed: boolean;
+              statement?: {
+                at: number;
+                from: number;
+                granted: number;
+                remaining: number;
+                to: number | null;
+                unlimited: boolean;
+                usage: number;
+              };
               uncovered: number;
               unlimited: boolean;
               value: number;
