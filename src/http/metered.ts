@@ -125,20 +125,17 @@ class Metered<Ids extends CatalogIds, Scope extends PropertyValidators> {
 
   /** Answered while it goes on, and settled before the body ends: the very end says that it was charged. */
   async stream(handle: Handle<Ids>): Promise<Response> {
-    const end = new End();
-    let settled: Promise<Response> | undefined;
-    const response = await new Promise<Response>((resolve, reject) => {
-      settled = this.run(async (context) => {
-        const begun = await handle(context);
-        resolve(begun);
-        if (begun.body !== null) await end.reached;
-        return begun;
-      });
-      settled.catch(reject);
+    const begun = new Deferred<Response>();
+    const ended = new Deferred<void>();
+    const settled = this.run(async (context) => {
+      const response = await handle(context);
+      begun.resolve(response);
+      if (response.body !== null) await ended.promise;
+      return response;
     });
-    if (response.body === null) await settled;
-    const body = response.body && settlingAtEnd(response.body, end, Promise.resolve(settled));
-    return await this.told(new Response(body, response));
+    const response = await Promise.race([begun.promise, settled]);
+    if (response.body === null) return await this.told(await settled);
+    return await this.told(new Response(settlingAtEnd(response.body, ended, settled), response));
   }
 
   private async run(handle: Handle<Ids>): Promise<Response> {
@@ -162,37 +159,37 @@ class Metered<Ids extends CatalogIds, Scope extends PropertyValidators> {
   }
 }
 
-/** Of a body: told once, by whoever comes to it. */
-class End {
-  reach!: () => void;
-  fail!: (error: unknown) => void;
-  readonly reached = new Promise<void>((resolve, reject) => {
-    this.reach = resolve;
-    this.fail = reject;
+/** A promise that others keep. */
+class Deferred<Value> {
+  resolve!: (value: Value) => void;
+  reject!: (error: unknown) => void;
+  readonly promise = new Promise<Value>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
   });
 }
 
-/** The same bytes; whose end, or whose reader's leaving, is told to `end`, and which end when all is `settled`. */
+/** The same bytes; whose end, or whose reader's leaving, is told to `ended`, and which end when all is `settled`. */
 function settlingAtEnd(
   body: ReadableStream<Uint8Array>,
-  end: End,
+  ended: Deferred<void>,
   settled: Promise<unknown>,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>({
     pull: async (controller) => {
       const { done, value } = await reader.read().catch(async (error: unknown) => {
-        end.fail(error);
+        ended.reject(error);
         await settled.catch(() => undefined);
         throw error;
       });
       if (!done) return controller.enqueue(value);
-      end.reach();
+      ended.resolve();
       await settled;
       controller.close();
     },
     cancel: async (reason) => {
-      end.reach();
+      ended.resolve();
       await Promise.all([settled, reader.cancel(reason)]);
     },
   });

@@ -22,7 +22,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-export function deploy() {
+export function deploy(http: () => Promise<object> = () => import("./app/http.js")) {
   vi.useFakeTimers({ now: NOW });
   vi.stubEnv("CONVEX_SITE_URL", "https://happy-otter-1.convex.site");
   secrets.current = SECRET;
@@ -33,7 +33,7 @@ export function deploy() {
       "./_generated/api.ts": () => Promise.resolve({}),
       "./autumn.ts": () => import("./app/autumn.js"),
       "./billing.ts": () => import("./app/billing.js"),
-      "./http.ts": () => import("./app/http.js"),
+      "./http.ts": http,
     },
     transactionLimits: true,
   });
