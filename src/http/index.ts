@@ -2,4 +2,5 @@
 export { registerRoutes, type RoutesOptions } from "./routes.js";
 export type { BrowserOptions } from "./browser.js";
 export { httpAction, type MeteredContext, type MeteredHttpAction } from "./metered.js";
+export type { Limiter, RateLimit, RateLimits } from "./rateLimits.js";
 export type { SecretKey } from "./keys.js";

@@ -5,10 +5,10 @@ import { WireError } from "../wire/failures.js";
 export type SecretKey = () => string | undefined | readonly (string | undefined)[];
 
 /**
- * Throws 401 unless the request bears one of the secrets. They are compared by digest, all of them, so that the
+ * The digest of the secret that the request bears. Throws 401 unless the request bears one of the secrets. They are compared by digest, all of them, so that the
  * time that it takes tells nothing of them; where none is set, nobody is let in.
  */
-export async function assertSecret(request: Request, secretKey: SecretKey): Promise<void> {
+export async function assertSecret(request: Request, secretKey: SecretKey): Promise<string> {
   const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
   if (given === undefined) {
     throw new WireError(401, "no_secret_key", "Send the secret key: Authorization: Bearer <key>.");
@@ -25,6 +25,7 @@ export async function assertSecret(request: Request, secretKey: SecretKey): Prom
   const same = await Promise.all(known.map(async (key) => isSame(await digestOf(key), digest)));
   if (!same.includes(true))
     throw new WireError(401, "invalid_secret_key", "The secret key is not this deployment's.");
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function digestOf(text: string): Promise<Uint8Array> {

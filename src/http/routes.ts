@@ -13,6 +13,7 @@ import { routed } from "../wire/routes.js";
 import { versionOf } from "../wire/versions.js";
 import { registerBrowserRoutes, type BrowserOptions } from "./browser.js";
 import { assertSecret, type SecretKey } from "./keys.js";
+import { limitCustomers, limitKey, type RateLimits } from "./rateLimits.js";
 import { answered, bodyOf, failed } from "./requests.js";
 
 export interface RoutesOptions<Ids extends CatalogIds, Scope extends PropertyValidators> {
@@ -31,6 +32,8 @@ export interface RoutesOptions<Ids extends CatalogIds, Scope extends PropertyVal
   browser?: BrowserOptions;
   /** What of BillingOS's calls is to be otherwise. */
   billingos?: BillingOSOptions;
+  /** How often each secret, and each customer, may be used; beyond that 429 with `Retry-After`. Unlimited unless told. */
+  rateLimits?: RateLimits;
 }
 
 const METHODS = ["GET", "POST", "PATCH", "DELETE"] as const;
@@ -47,14 +50,23 @@ const PREFIX = /^(\/[A-Za-z0-9_-]+)*$/;
 export function registerRoutes<Ids extends CatalogIds, Scope extends PropertyValidators>(
   http: HttpRouter,
   tally: Tally<Ids, Scope>,
-  { secretKey, payments, prefix = "", env = "live", browser, billingos }: RoutesOptions<Ids, Scope>,
+  {
+    secretKey,
+    payments,
+    prefix = "",
+    env = "live",
+    browser,
+    billingos,
+    rateLimits,
+  }: RoutesOptions<Ids, Scope>,
 ): void {
   if (!PREFIX.test(prefix)) refuse("prefix", 'must be a path such as "/billing", or nothing', prefix);
   const base = `${prefix}/v1/`;
   const handler = httpActionGeneric(async (ctx, request) => {
     try {
-      await assertSecret(request, secretKey);
-      return await serve({ ctx, tally, payments, env, billingos }, base, request);
+      await limitKey(ctx, rateLimits, await assertSecret(request, secretKey));
+      const limit = (body: unknown) => limitCustomers(ctx, rateLimits, body);
+      return await serve({ ctx, tally, payments, env, billingos }, base, request, limit);
     } catch (error) {
       if (!new URL(request.url).pathname.startsWith(`${base}usage/`))
         return failed(failureOf(error), { env });
@@ -70,6 +82,7 @@ async function serve(
   account: Omit<Call, "version" | "idempotencyKey">,
   base: string,
   request: Request,
+  limit: (body: unknown) => Promise<void>,
 ): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
   const path = pathname.slice(base.length).replace(/\/$/, "");
@@ -80,6 +93,7 @@ async function serve(
   if (route === null) {
     throw new WireError(404, "not_found", `There is no ${request.method} ${shown(`/v1/${path}`)}.`);
   }
+  await limit(route.body);
   const body = await route.operation.answer({ ...account, version, idempotencyKey }, route.body);
   return answered(body, route.operation.status);
 }
