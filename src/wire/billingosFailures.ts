@@ -1,4 +1,5 @@
 /** What BillingOS's clients are told when a call fails: its server's codes, in its own envelope. */
+import type { Decision } from "../core/answers.js";
 import { isTallyError } from "../core/errors.js";
 import { failureOf, type Failure } from "./failures.js";
 import type { Json } from "./operations.js";
@@ -7,6 +8,9 @@ import type { BillingOSOptions } from "./operations/billingos.js";
 export interface BillingOSFailure extends Failure {
   details: Readonly<Record<string, string | number>> | null;
 }
+
+/** What `usageExceeded` says beside its message. */
+type Shortage = Pick<Decision, "featureId" | "requiredBalance" | "remaining">;
 
 const CODES: Readonly<Record<string, string>> = {
   no_secret_key: "AUTH_MISSING_CREDENTIALS",
@@ -26,12 +30,13 @@ const CODES: Readonly<Record<string, string>> = {
  */
 export function billingosFailureOf(error: unknown, options: BillingOSOptions = {}): BillingOSFailure {
   if (isTallyError(error, "usage_exceeded")) {
-    const { featureId, requiredBalance, remaining, reason, message } = error.data;
+    const { reason, message } = error.data;
+    const { featureId, requiredBalance, remaining } = error.data as unknown as Shortage;
     if (reason === "not_included") return refused(404, "RES_NOT_FOUND", message);
     const details = {
-      feature_key: String(featureId),
-      requested: Number(requiredBalance),
-      remaining: Number(remaining),
+      feature_key: featureId,
+      requested: requiredBalance,
+      remaining,
       explanation: message,
     };
     return refused(options.quotaStatus ?? 400, "quota_exceeded", "quota_exceeded", details);

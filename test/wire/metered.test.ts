@@ -323,6 +323,28 @@ describe("a stream", () => {
     await vi.waitFor(async () => expect(await usageOf(t)).toEqual({ usage: 1, held: 0 }));
   });
 
+  test("that its reader leaves is settled at what was counted, or at all that was held", async () => {
+    for (const [count, usage] of [
+      [true, 1],
+      [false, 4],
+    ] as const) {
+      let left = false;
+      const t = serving({
+        streams: true,
+        handler: (ctx) => {
+          if (count) ctx.meter.add(1);
+          const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(chunk("a"));
+          return new Response(new ReadableStream({ pull, cancel: () => void (left = true) }));
+        },
+      });
+      const reader = (await ask(t)).body?.getReader();
+      await reader?.read();
+      await reader?.cancel();
+      expect(left).toBe(true);
+      expect(await usageOf(t)).toEqual({ usage, held: 0 });
+    }
+  });
+
   test("has no body at times, and is settled all the same", async () => {
     const t = serving({ streams: true, handler: () => new Response(null, { status: 204 }) });
     expect((await ask(t)).status).toBe(204);
