@@ -7,6 +7,7 @@ import { query } from "./_generated/server.js";
 import { operatorAction, operatorMutation, operatorOf, operatorQuery } from "./_helpers/operators.js";
 import { AppError } from "./_helpers/errors.js";
 import { tally } from "./billing.js";
+import { payments } from "./payments.js";
 
 const cursor = v.union(v.string(), v.null());
 /** Few enough for a screen. */
@@ -50,6 +51,18 @@ export const account = operatorQuery({
 export const events = operatorQuery({
   args: { customerId: v.string(), featureId: v.optional(v.string()), cursor },
   handler: async (ctx, args) => await tally.events.list(ctx, { ...args, limit: PAGE }),
+});
+
+/** What a customer has bought, or has tried to; the latest first. */
+export const purchases = operatorQuery({
+  args: { customerId: v.string(), cursor },
+  handler: async (ctx, args) => await payments.purchases(ctx, { ...args, limit: PAGE }),
+});
+
+/** What was paid otherwise than expected, with why, and is credited to nobody. */
+export const quarantined = operatorQuery({
+  args: { cursor },
+  handler: async (ctx, args) => await payments.quarantined(ctx, { ...args, limit: PAGE }),
 });
 
 const correction = {

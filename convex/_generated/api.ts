@@ -22,7 +22,7 @@ import type * as emails from "../emails.js";
 import type * as http from "../http.js";
 import type * as model from "../model.js";
 import type * as operator from "../operator.js";
-import type * as store from "../store.js";
+import type * as payments from "../payments.js";
 import type * as usage from "../usage.js";
 import type * as workspaces from "../workspaces.js";
 
@@ -48,7 +48,7 @@ const fullApi: ApiFromModules<{
   http: typeof http;
   model: typeof model;
   operator: typeof operator;
-  store: typeof store;
+  payments: typeof payments;
   usage: typeof usage;
   workspaces: typeof workspaces;
 }> = anyApi as any;

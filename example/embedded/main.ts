@@ -11,11 +11,19 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { runCli } from "./cli.js";
 import { adminKeyIn, authEnvironment, signingKeyIn } from "./keys.js";
+import { PAGE_PORT, shopEnvironment } from "./shop.js";
 import { startDeployment, type RunningDeployment } from "./server.js";
 import { temporaryFolder } from "./temporary-folder.js";
 
 /** What the app may read of the environment that this was started in. */
-const PASSED_ON = ["TALLY_SECRET_KEY", "TALLY_SECRET_KEY_NEW", "AUTH_ISSUER", "AUTH_JWKS"];
+const PASSED_ON = [
+  "TALLY_SECRET_KEY",
+  "TALLY_SECRET_KEY_NEW",
+  "AUTH_ISSUER",
+  "AUTH_JWKS",
+  "DEMO_PAYMENTS",
+  "APP_ORIGINS",
+];
 
 console.log(
   "Embedded deployment: a development stand-in on this machine. It is not Convex; deploy there to be live.",
@@ -50,7 +58,11 @@ async function serve(): Promise<void> {
     sitePort: portOf(options["site-port"]),
     dataDir: options.ephemeral ? null : keyDir,
     adminKey: adminKeyIn(keyDir),
-    env: { ...authEnvironment(await signingKeyIn(keyDir)), ...passedOn() },
+    env: {
+      ...authEnvironment(await signingKeyIn(keyDir)),
+      ...shopEnvironment(PAGE_PORT),
+      ...passedOn(),
+    },
   });
   running = deployment;
   await push(deployment);

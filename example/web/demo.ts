@@ -6,6 +6,7 @@
  */
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { PAGE_PORT } from "../embedded/shop.js";
 import { adminKeyIn, signingKeyIn } from "../embedded/keys.js";
 import { startDemo, type RunningDemo } from "./deployed.js";
 
@@ -24,7 +25,7 @@ async function start(): Promise<void> {
   });
   const dataDir = values["data-dir"] === undefined ? null : path.resolve(values["data-dir"]);
   const kept = dataDir !== null && { adminKey: adminKeyIn(dataDir), key: await signingKeyIn(dataDir) };
-  const pagePort = values["page-port"] === undefined ? 5173 : Number(values["page-port"]);
+  const pagePort = values["page-port"] === undefined ? PAGE_PORT : Number(values["page-port"]);
   console.log(
     "Starting the demo on this machine: a stand-in for a deployment, with no account and no network …",
   );

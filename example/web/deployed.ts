@@ -4,6 +4,7 @@ import { internal } from "../../convex/_generated/api.js";
 import { runCli } from "../embedded/cli.js";
 import type { SigningKey } from "../embedded/keys.js";
 import { authEnvironment, newAdminKey, newSigningKey } from "../embedded/keys.js";
+import { shopEnvironment } from "../embedded/shop.js";
 import { startDeployment, type DeploymentOptions, type RunningDeployment } from "../embedded/server.js";
 import { startPage, type RunningPage } from "./server.js";
 
@@ -39,7 +40,11 @@ export async function startDemo({ pagePort, ...options }: DemoOptions): Promise<
     if (serving.status === "fulfilled") page = serving.value;
     if (pushing.status === "rejected") throw pushing.reason;
     if (serving.status === "rejected") throw serving.reason;
-    return { url: serving.value.url, deployment, key, close };
+    const { url } = serving.value;
+    // Whoever pays is sent back to the page, wherever it is now.
+    for (const [name, value] of Object.entries(shopEnvironment(Number(new URL(url).port))))
+      engine.env.set(name, value);
+    return { url, deployment, key, close };
   } catch (error) {
     await close();
     throw error;

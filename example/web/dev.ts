@@ -10,6 +10,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import { authEnvironment, signingKeyIn } from "../embedded/keys.js";
+import { PAGE_PORT, shopEnvironment } from "../embedded/shop.js";
 import { startPage } from "./server.js";
 
 const CLI = path.resolve("node_modules/convex/bin/main.js");
@@ -23,10 +24,12 @@ work.catch((error: unknown) => {
 
 async function develop(): Promise<void> {
   await run(["init"]);
-  // A push is refused without them: they are what convex/auth.config.ts reads.
-  for (const [name, value] of Object.entries(
-    authEnvironment(await signingKeyIn(path.resolve(".embedded"))),
-  )) {
+  // A push is refused without those that convex/auth.config.ts reads, and nothing is sold without the others.
+  const environment = {
+    ...authEnvironment(await signingKeyIn(path.resolve(".embedded"))),
+    ...shopEnvironment(PAGE_PORT),
+  };
+  for (const [name, value] of Object.entries(environment)) {
     await run(["env", "set", "--force", name, value]);
   }
   await run(["dev", "--once", "--typecheck", "disable", "--run", "demo:seed"]);
@@ -56,7 +59,7 @@ async function servePage(): Promise<void> {
   if (VITE_CONVEX_URL === undefined)
     throw new Error("VITE_CONVEX_URL is not set: start this with npm run dev.");
   const key = await signingKeyIn(path.resolve(".embedded"));
-  const page = await startPage({ port: 5173, convexUrl: VITE_CONVEX_URL, key });
+  const page = await startPage({ port: PAGE_PORT, convexUrl: VITE_CONVEX_URL, key });
   console.log(`\n  ${page.url}\n`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void page.close().finally(() => process.exit(0)));

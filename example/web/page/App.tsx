@@ -8,6 +8,7 @@ import { Chat } from "./Chat.js";
 import { HAS_CLOCK } from "./demoServer.js";
 import { Operator } from "./Operator.js";
 import { Plans } from "./Plans.js";
+import { Returned } from "./Returned.js";
 import { hrefOf, useRoute, type Route } from "./route.js";
 import { ThemeToggle } from "./ThemeToggle.js";
 import { TimeTravel } from "./TimeTravel.js";
@@ -15,8 +16,8 @@ import { TimeTravel } from "./TimeTravel.js";
 export function App({ user, onSignOut }: { user: DemoUser; onSignOut: () => void }) {
   const { isLoading, isAuthenticated } = useConvexAuth();
   const route = useRoute();
-  const [workspaceId, setWorkspaceId] = useState<Scope["workspaceId"]>();
   const workspaces = useQuery(api.workspaces.mine, isAuthenticated ? {} : "skip");
+  const [workspaceId, setWorkspaceId] = useWorkspace(workspaces);
   const scope: Scope = workspaceId === undefined ? {} : { workspaceId };
 
   return (
@@ -45,11 +46,14 @@ export function App({ user, onSignOut }: { user: DemoUser; onSignOut: () => void
         </div>
       </header>
       <Connection />
-      {isAuthenticated ? (
-        <Page route={route} />
+      {isAuthenticated && workspaces !== undefined ? (
+        <>
+          <Returned key={workspaceId ?? "own"} />
+          <Page route={route} />
+        </>
       ) : (
-        <main id="main" className="notice" tabIndex={-1} aria-busy={isLoading}>
-          <p role="status">{isLoading ? "Signing in…" : "You could not be signed in."}</p>
+        <main id="main" className="notice" tabIndex={-1} aria-busy={isLoading || isAuthenticated}>
+          <p role="status">{isLoading || isAuthenticated ? "Signing in…" : "You could not be signed in."}</p>
         </main>
       )}
       {HAS_CLOCK && <TimeTravel />}
@@ -61,6 +65,18 @@ export function App({ user, onSignOut }: { user: DemoUser; onSignOut: () => void
 function skip(event: MouseEvent): void {
   event.preventDefault();
   document.getElementById("main")?.focus();
+}
+
+const KEPT = "tally-demo-workspace";
+
+/** Each tab has its account; it is the same one after a checkout. */
+function useWorkspace(workspaces: Workspace[] | undefined) {
+  const [chosen, choose] = useState(() => sessionStorage.getItem(KEPT));
+  const keep = (workspaceId: Scope["workspaceId"]) => {
+    sessionStorage.setItem(KEPT, workspaceId ?? "");
+    choose(workspaceId ?? null);
+  };
+  return [workspaces?.find(({ workspaceId }) => workspaceId === chosen)?.workspaceId, keep] as const;
 }
 
 function Page({ route }: { route: Route }) {

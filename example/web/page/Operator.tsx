@@ -4,6 +4,7 @@ import { useState, type FormEvent } from "react";
 import { api } from "../../../convex/_generated/api.js";
 import type { CustomerFeature } from "../../../src/react/index.js";
 import { amountOf, dayOf, messageOf, momentOf } from "./formats.js";
+import { PurchasePage, QuarantinePage } from "./Purchases.js";
 import { useCustomer } from "./tally.js";
 
 type Account = NonNullable<FunctionReturnType<typeof api.operator.account>>;
@@ -40,6 +41,8 @@ function Desk() {
         <h1 id="customers">Customers</h1>
         <AuditAll />
         <CustomerPage cursor={null} chosen={customerId} onChoose={setCustomerId} />
+        <h2>Payments to look at</h2>
+        <QuarantinePage cursor={null} onChoose={setCustomerId} />
       </section>
       {customerId === undefined ? (
         <section className="customer empty" aria-label="Customer">
@@ -124,6 +127,8 @@ function Customer({ customerId }: { customerId: string }) {
       <Balances balances={account.balances} />
       <Reservations reservations={account.reservations} />
       <Correction customerId={customerId} />
+      <h3>Purchases</h3>
+      <PurchasePage customerId={customerId} cursor={null} />
       <h3>Events</h3>
       <EventPage customerId={customerId} cursor={null} grants={grantsIn(account.balances)} />
     </section>

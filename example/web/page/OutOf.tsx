@@ -1,6 +1,7 @@
 import { useScope } from "./account.js";
 import type { MissingFeature } from "./Chat.js";
 import { dayOf } from "./formats.js";
+import { backFrom } from "./returns.js";
 import { Paywall, useCustomer } from "./tally.js";
 
 /** `pays` is the feature of which an offer has more. */
@@ -16,7 +17,13 @@ export function OutOf({ featureId, model }: { featureId: MissingFeature; model: 
   const { customer } = useCustomer(scope);
   const { title, needed, pays } = words[featureId];
   return (
-    <Paywall featureId={featureId} requiredBalance={needed} scope={scope} className="paywall">
+    <Paywall
+      featureId={featureId}
+      requiredBalance={needed}
+      scope={scope}
+      className="paywall"
+      successUrl={backFrom("checkout")}
+    >
       {({ answer, plans }) => (
         <>
           <div role="alert">
@@ -46,7 +53,7 @@ export function OutOf({ featureId, model }: { featureId: MissingFeature; model: 
                   </li>
                 ))}
               </ul>
-              <StandIn />
+              <DemoPayments />
             </>
           )}
         </>
@@ -55,6 +62,11 @@ export function OutOf({ featureId, model }: { featureId: MissingFeature; model: 
   );
 }
 
-export function StandIn() {
-  return <p className="stand-in">Demo store: nothing is paid. What you buy is given at once.</p>;
+/** Nobody is to think that this is a real one. */
+export function DemoPayments() {
+  return (
+    <p className="demo-payments">
+      <span className="badge">Demo</span> Payments are played: no money moves, and no card is asked for.
+    </p>
+  );
 }

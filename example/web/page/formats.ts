@@ -13,6 +13,14 @@ export function amountOf(featureId: string, amount: number): string {
   return featureId === "credits" ? dollars.format(amount) : numbers.format(amount);
 }
 
+export const dollarsOf = (amount: number): string => dollars.format(amount);
+
+/** An amount in a currency's minor units, as payments are stored. */
+export function moneyOf(minor: number, currency: string): string {
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
+  return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
 /** What an error that the app or Tally throws says; anything else is not for users. */
 export function messageOf(error: unknown): string {
   if (error instanceof ConvexError) {
