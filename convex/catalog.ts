@@ -52,6 +52,19 @@ const pro = plan({
   ],
 });
 
+const studio = plan({
+  id: "studio",
+  name: "Studio",
+  price: { amount: 50, interval: "month" },
+  items: [
+    item({ featureId: messages.id, included: 2_000, reset: { interval: "month" } }),
+    item({ featureId: tokens.id, included: 1_000_000, reset: { interval: "month" } }),
+    item({ featureId: emails.id, included: 500, reset: { interval: "day" } }),
+    item({ featureId: credits.id, included: 30, reset: { interval: "month" } }),
+    item({ featureId: webSearch.id }),
+  ],
+});
+
 const creditPack = product({
   id: "credit-pack-5",
   name: "$5 of AI credits",
@@ -60,5 +73,5 @@ const creditPack = product({
 
 export const catalog = defineCatalog({
   features: [messages, tokens, emails, basicModel, premiumModel, webSearch, credits],
-  plans: [free, pro, creditPack],
+  plans: [free, pro, studio, creditPack],
 });

@@ -8,7 +8,10 @@ import { tally } from "../../convex/billing.js";
 import schema from "../../convex/schema.js";
 import { defineCatalog, Tally, type Identity } from "../../src/client/index.js";
 import { deployment, signedIn } from "./deployment.js";
+import { shopOpen } from "./shop.js";
 import { alter, registerInspected, stored } from "./stored.js";
+
+shopOpen();
 
 /** What Convex hangs on a registered function. */
 interface Registered {
@@ -106,6 +109,7 @@ describe("a visitor", () => {
     expect(plans.map(({ id, current }) => [id, current])).toEqual([
       ["free", false],
       ["pro", false],
+      ["studio", false],
       ["credit-pack-5", false],
     ]);
   });
@@ -129,14 +133,20 @@ describe("a visitor", () => {
     "usage:getUsage": { featureId: "messages" },
     "answers:ask": { model: "basic", text: "hello" },
     "answers:stop": { messageId: UNKNOWN_ID },
-    "store:checkout": { planId: "pro" },
-    "store:cancel": { planId: "pro" },
-    "store:resume": { planId: "pro" },
+    "payments:checkout": { planId: "pro" },
+    "payments:preview": { planId: "pro" },
+    "payments:confirm": {},
+    "payments:cancel": { planId: "pro" },
+    "payments:resume": { planId: "pro" },
+    "payments:portal": {},
+    "payments:mine": {},
     "workspaces:mine": {},
     "operator:access": {},
     "operator:customers": { cursor: null },
     "operator:account": { customerId: "user_1" },
     "operator:events": { customerId: "user_1", cursor: null },
+    "operator:purchases": { customerId: "user_1", cursor: null },
+    "operator:quarantined": { cursor: null },
     "operator:give": { ...correction, amount: 5 },
     "operator:adjust": { ...correction, remaining: 5 },
     "operator:audit": { customerId: "user_1" },
@@ -173,13 +183,17 @@ describe("a public function of the app", () => {
 
   const ofUsers = open.filter((one) => !ofOperators.includes(one));
 
-  test.each(ofUsers)("%s takes nothing that says whom to charge or how much", (_, registered) => {
-    expect(argumentsOf(registered).filter((name) => telltale.includes(name))).toEqual([]);
+  /** A plan may be bought for an entity of the payer's own account, by whoever manages its billing. */
+  const ofEntities = ["payments:checkout", "payments:preview", "payments:cancel", "payments:resume"];
+
+  test.each(ofUsers)("%s takes nothing that says whom to charge or how much", (name, registered) => {
+    const told = argumentsOf(registered).filter((argument) => telltale.includes(argument));
+    expect(told).toEqual(ofEntities.includes(name) ? ["entityId"] : []);
   });
 
   test("takes a plan only where it is bought, changed or cancelled", () => {
     const ofPlans = ofUsers.filter(([, registered]) => argumentsOf(registered).includes("planId"));
-    expect(ofPlans.map(([name]) => name)).toEqual(["store:checkout", "store:cancel", "store:resume"]);
+    expect(ofPlans.map(([name]) => name)).toEqual(ofEntities);
   });
 
   test("is never a track, a grant or a plan", () => {

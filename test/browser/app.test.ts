@@ -5,6 +5,7 @@ import { signToken } from "../../example/embedded/keys.js";
 import {
   anotherTab,
   ask,
+  checkOut,
   choose,
   complaints,
   leftOf,
@@ -99,7 +100,8 @@ describe.skipIf(reason !== null)("in a browser", () => {
     const send = second.getByRole("button", { name: "Send" });
     expect(await send.isDisabled()).toBe(true);
 
-    await first.getByRole("button", { name: "Buy $5 of AI credits" }).click();
+    await checkOut(first, "Buy $5 of AI credits", "Pay");
+    await first.getByText("Paid: $5 of AI credits, $5.00.").waitFor();
     await second.getByText("$5.00 of $5.00").waitFor();
     await second.getByText("never expires").waitFor();
     await paywall(second).waitFor({ state: "detached" });
@@ -124,7 +126,8 @@ describe.skipIf(reason !== null)("in a browser", () => {
     await inspect(ben, "plans-member");
 
     await ada.getByRole("link", { name: "Plans" }).click();
-    await ada.getByRole("button", { name: "Upgrade Pro" }).click();
+    await checkOut(ada, "Upgrade Pro", "Pay");
+    await ada.getByText("Paid: Pro, $20.00.").waitFor();
     await ada.getByRole("button", { name: "Cancel plan" }).waitFor();
     await ben.getByText("renews each month").waitFor();
     expect(await ben.getByRole("button", { name: /Upgrade|Buy|Cancel|Downgrade/ }).count()).toBe(0);

@@ -111,6 +111,18 @@ export async function leftOf(page: Page, meter: string, text: string): Promise<v
     });
 }
 
+/** Presses a button that leads to where one pays, and there another one, which leads back. */
+export async function checkOut(
+  page: Page,
+  button: string,
+  outcome: "Pay" | "Let the card be declined" | "Give up",
+): Promise<void> {
+  await page.getByRole("button", { name: button }).click();
+  await page.getByText("This is a demo: no money moves.").waitFor();
+  await page.getByRole("button", { name: outcome }).click();
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+}
+
 /** Chooses a model by its radio button, which is drawn by its label. */
 export async function choose(page: Page, model: "Basic" | "Premium"): Promise<void> {
   await page.locator(".model", { hasText: model }).click();

@@ -64,7 +64,7 @@ function CurrentPlan() {
   const paid = usePaidPlan();
   const nameOf = usePlanNames();
   if (customer == null || paid === undefined) return null;
-  const { planId, endsAt, paidUntil, pastDueAt } = paid;
+  const { planId, status, endsAt, paidUntil } = paid;
   const follows = customer.subscriptions.find(
     ({ status, group }) => status === "scheduled" && group === paid.group,
   );
@@ -89,8 +89,8 @@ function CurrentPlan() {
     <section className="current-plan" aria-label="Current plan">
       <p>
         <strong>{nameOf(planId)}</strong>{" "}
-        {pastDueAt !== undefined
-          ? `was to be paid on ${dayOf(pastDueAt)}, and was not.`
+        {status === "past_due"
+          ? `was to be paid again${paidUntil === undefined ? "" : ` on ${dayOf(paidUntil)}`}, and was not.`
           : endsAt !== undefined
             ? `ends on ${dayOf(endsAt)}; ${nameOf(follows?.planId ?? "free")} follows.`
             : `renews each month${paidUntil === undefined ? "" : `, next on ${dayOf(paidUntil)}`}.`}
