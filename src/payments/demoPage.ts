@@ -20,7 +20,7 @@ export function demoPage(sessionId: string, order: Ordered, webhookUrl: string):
     <title>Demo checkout</title>
     <link rel="icon" href="data:,">
     <style>
-      :root { color-scheme: light dark; }
+      :root { color-scheme: light dark; background: light-dark(#ffffff, #14181a); color: light-dark(#16201d, #e8edeb); }
       body { font: 1rem/1.5 system-ui, sans-serif; max-width: 24rem; margin: 4rem auto; padding: 0 1.25rem; }
       h1 { margin: 1.5rem 0 0.5rem; font-size: 1.375rem; line-height: 1.3; }
       ul { margin: 0 0 1.5rem; padding: 0; list-style: none; }

@@ -138,7 +138,10 @@ async function installInApp(tarball: string): Promise<void> {
   const manifest = {
     private: true,
     type: "module",
-    dependencies: { "convex-tally": `file:${tarball}`, ...asHere(["convex", "react", "react-dom"]) },
+    dependencies: {
+      "convex-tally": `file:${tarball}`,
+      ...asHere(["convex", "react", "react-dom", "stripe"]),
+    },
     devDependencies: asHere([
       "@edge-runtime/vm",
       "@types/react",

@@ -4,10 +4,16 @@ import { getFunctionName, type FunctionReference } from "convex/server";
 import { convexTest } from "convex-test";
 import { createElement } from "react";
 import { renderToString } from "react-dom/server";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Draw } from "../src/Draw";
 import { api, internal } from "./_generated/api";
+import { onClerk } from "./clerk";
+import { onPolar } from "./polar";
 import schema from "./schema";
+import { onStripe } from "./stripe";
+
+vi.stubEnv("DEMO_PAYMENTS", "true");
+vi.stubEnv("CONVEX_SITE_URL", "https://happy-otter-1.convex.site");
 
 function deployment() {
   const t = convexTest(schema, import.meta.glob("./**/*.*s"));
@@ -153,4 +159,118 @@ test("a page shows what the deployment answers, and a paywall where it would ref
   expect(after).toContain('<button disabled="">Draw two of <!-- -->1</button>');
   expect(after).toMatch(/data-state="low"/);
   expect(after).toMatch(/data-tally="paywall".*2 needed, 1 left.*Upgrade/);
+test("a top-up is paid on the demo's page and credited once, and what a stranger pays is nobody's", async () => {
+  const { t, ada } = deployment();
+  const successUrl = "http://localhost:5173/credits";
+  const { url } = await ada.action(api.payments.checkout, { planId: "credit-pack", successUrl });
+  const session = new URL(url ?? "").searchParams.get("session");
+  const press = (body: object) => t.fetch("/tally/webhook", { method: "POST", body: JSON.stringify(body) });
+  expect((await press({ session: "another", outcome: "pay" })).status).toBe(400);
+  for (let time = 0; time < 2; time++) expect((await press({ session, outcome: "pay" })).status).toBe(200);
+  expect(await ada.query(api.usage.getUsage, { featureId: "credits" })).toMatchObject({ granted: 10 });
+  expect(await t.query(internal.payments.suspicious, { cursor: null })).toMatchObject({ page: [] });
+});
+
+const DAY = 24 * 60 * 60 * 1000;
+/** Plans of Ada's that go on. */
+const plansOf = async (ada: ReturnType<typeof deployment>["ada"]) =>
+  (await ada.query(api.billing.customer, {}))?.subscriptions
+    .filter(({ status }) => status !== "scheduled")
+    .map(({ planId, endsAt }) => [planId, endsAt === undefined ? "goes on" : "ends"]);
+
+test("a plan that Clerk bills follows its webhooks: had, canceled with its period, and over", async () => {
+  const { t, ada } = deployment();
+  const now = Date.now();
+  const free = {
+    id: "item_0",
+    status: "active",
+    plan: { slug: "free", is_default: true },
+    period_start: now,
+  };
+  const told = (status: string, at: number) =>
+    t.action((ctx) =>
+      onClerk(ctx, {
+        updated_at: now + at,
+        payer: { user_id: "ada" },
+        items: [
+          free,
+          {
+            id: "item_1",
+            status,
+            plan: { slug: "pro", is_default: false },
+            period_start: now,
+            period_end: now + 30 * DAY,
+          },
+        ],
+      }),
+    );
+  await told("upcoming", 0);
+  expect(await plansOf(ada)).toEqual([["starter", "goes on"]]);
+  await told("active", 1);
+  expect(await plansOf(ada)).toEqual([["pro", "goes on"]]);
+  await told("canceled", 3);
+  await told("active", 2);
+  expect(await plansOf(ada)).toEqual([["pro", "ends"]]);
+  await told("ended", 4);
+  expect(await plansOf(ada)).toEqual([["starter", "goes on"]]);
+});
+
+test("a plan that Polar bills follows its events, and is not had before it is paid", async () => {
+  const { t, ada } = deployment();
+  const now = Date.now();
+  const told = (status: string, at: number, endsAt: Date | null = null) =>
+    t.action((ctx) =>
+      onPolar(ctx, {
+        timestamp: new Date(now + at),
+        data: {
+          id: "sub_1",
+          status,
+          productId: "00000000-0000-4000-8000-000000000001",
+          customer: { metadata: { userId: "ada" } },
+          currentPeriodStart: new Date(now),
+          currentPeriodEnd: new Date(now + 30 * DAY),
+          endsAt,
+        },
+      }),
+    );
+  await told("incomplete", 0);
+  expect(await plansOf(ada)).toEqual([["starter", "goes on"]]);
+  await told("active", 1);
+  expect(await plansOf(ada)).toEqual([["pro", "goes on"]]);
+  await told("active", 2, new Date(now + 30 * DAY));
+  expect(await plansOf(ada)).toEqual([["pro", "ends"]]);
+  await told("canceled", 3, new Date(now));
+  expect(await plansOf(ada)).toEqual([["starter", "goes on"]]);
+});
+
+test("a plan that @convex-dev/stripe bills follows its events", async () => {
+  const { t, ada } = deployment();
+  const now = Math.floor(Date.now() / 1000);
+  type Subscription = Parameters<typeof onStripe>[1]["data"]["object"];
+  const told = (status: string, at: number, cancelAt: number | null = null) =>
+    t.action((ctx) => {
+      const item = {
+        price: { id: "price_pro" },
+        current_period_start: now,
+        current_period_end: now + 2_592_000,
+      };
+      const object = {
+        id: "sub_1",
+        status,
+        metadata: { userId: "ada" },
+        items: { data: [item] },
+        cancel_at: cancelAt,
+      };
+      return onStripe(ctx, { created: now + at, data: { object: object as unknown as Subscription } });
+    });
+  await told("incomplete", 0);
+  expect(await plansOf(ada)).toEqual([["starter", "goes on"]]);
+  await told("active", 1);
+  expect(await plansOf(ada)).toEqual([["pro", "goes on"]]);
+  await told("active", 2, now + 2_592_000);
+  expect(await plansOf(ada)).toEqual([["pro", "ends"]]);
+  await told("active", 1);
+  expect(await plansOf(ada)).toEqual([["pro", "ends"]]);
+  await told("canceled", 3);
+  expect(await plansOf(ada)).toEqual([["starter", "goes on"]]);
 });
