@@ -16,6 +16,7 @@ import type * as billing from "../billing.js";
 import type * as catalog from "../catalog.js";
 import type * as chat from "../chat.js";
 import type * as credits from "../credits.js";
+import type * as crons from "../crons.js";
 import type * as demo from "../demo.js";
 import type * as digests from "../digests.js";
 import type * as emails from "../emails.js";
@@ -42,6 +43,7 @@ const fullApi: ApiFromModules<{
   catalog: typeof catalog;
   chat: typeof chat;
   credits: typeof credits;
+  crons: typeof crons;
   demo: typeof demo;
   digests: typeof digests;
   emails: typeof emails;

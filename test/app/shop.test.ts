@@ -1,7 +1,6 @@
 /** What the app sells: through a provider that is only played, and is off unless the deployment says otherwise. */
 import { expect, test, vi } from "vitest";
-import { api, internal } from "../../convex/_generated/api.js";
-import { components } from "../../convex/_generated/api.js";
+import { api, components, internal } from "../../convex/_generated/api.js";
 import { deployment, signedIn } from "./deployment.js";
 import { buy, opened, PAGE, press, shopOpen } from "./shop.js";
 
@@ -90,4 +89,26 @@ test("an operator sees all purchases of a customer, and why one is not credited;
     for (const refused of refusals)
       await expect(refused).rejects.toMatchObject({ data: { code: "FORBIDDEN" } });
   }
+});
+
+test("the demo's plans are paid again each month, until they are cancelled", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 0, 31) });
+  const t = deployment();
+  const ada = signedIn(t, "ada");
+  await buy(t, ada, { planId: "pro" });
+  const paidUntil = async () =>
+    (await ada.query(api.billing.customer, {}))?.subscriptions
+      .filter(({ status }) => status !== "scheduled")
+      .map(({ planId, status, paidUntil }) => [planId, status, paidUntil]);
+  expect(await paidUntil()).toEqual([["pro", "active", Date.UTC(2026, 1, 28)]]);
+  vi.setSystemTime(Date.UTC(2026, 1, 28, 3));
+  expect(await paidUntil()).toEqual([["pro", "past_due", Date.UTC(2026, 1, 28)]]);
+  for (let time = 0; time < 2; time++) await t.mutation(internal.demo.renew, {});
+  expect(await paidUntil()).toEqual([["pro", "active", Date.UTC(2026, 2, 28)]]);
+
+  await ada.action(api.payments.cancel, { planId: "pro" });
+  vi.setSystemTime(Date.UTC(2026, 3, 2));
+  await t.mutation(internal.demo.renew, {});
+  expect(await paidUntil()).toEqual([["free", "active", undefined]]);
+  vi.useRealTimers();
 });

@@ -109,7 +109,10 @@ describe.skipIf(reason !== null)("buying in a browser", () => {
     await ada.getByRole("link", { name: "Plans" }).click();
 
     await ada.getByRole("button", { name: "Upgrade Studio" }).click();
-    await ada.getByText("Remaining time of Studio").waitFor();
+    await ada
+      .getByRole("dialog", { name: "Upgrade to Studio" })
+      .getByText("Remaining time of Studio")
+      .waitFor();
     await inspect(ada, "plan-change");
     await ada.getByRole("button", { name: "Not now" }).click();
     await ada.getByRole("button", { name: "Upgrade Studio" }).click();
@@ -121,6 +124,7 @@ describe.skipIf(reason !== null)("buying in a browser", () => {
     await ada.getByText(/^Begins on .*Nothing is charged now/).waitFor();
     await ada.getByRole("button", { name: "Confirm" }).click();
     await ada.getByText(/ends on .*; Pro follows\./).waitFor();
+    await ada.getByText("Paid: Pro, $20.00.").waitFor();
     await ada.getByRole("button", { name: "Keep plan" }).click();
     await ada.getByText(/renews each month/).waitFor();
 
@@ -133,6 +137,16 @@ describe.skipIf(reason !== null)("buying in a browser", () => {
     await ada.getByRole("button", { name: "Invoices and cards" }).click();
     await ada.getByText(/the demo’s has none, and sent you back/i).waitFor();
     expect(new URL(ada.url()).search).toBe("");
+
+    const next = await ada.getByText(/renews each month, next on /).textContent();
+    await ada.getByRole("button", { name: "+ 1 month" }).click();
+    await ada
+      .getByText(/renews each month, next on /)
+      .and(ada.getByText(String(next)))
+      .waitFor({ state: "detached" });
+    await ada.getByText(/renews each month, next on /).waitFor();
+    await ada.getByRole("link", { name: "Chat" }).click();
+    await leftOf(ada, "Messages", "2,000 of 2,000 left");
   });
 
   test("a workspace's checkout comes back to the workspace", async () => {

@@ -144,6 +144,7 @@ async function installInApp(tarball: string): Promise<void> {
     },
     devDependencies: asHere([
       "@edge-runtime/vm",
+      "@types/node",
       "@types/react",
       "@types/react-dom",
       "convex-test",

@@ -1,6 +1,7 @@
 import { useScope } from "./account.js";
 import type { MissingFeature } from "./Chat.js";
 import { dayOf } from "./formats.js";
+import { Offer } from "./Offer.js";
 import { backFrom } from "./returns.js";
 import { Paywall, useCustomer } from "./tally.js";
 
@@ -38,18 +39,18 @@ export function OutOf({ featureId, model }: { featureId: MissingFeature; model: 
           {customer?.canManageBilling && (
             <>
               <ul className="offers">
-                {plans.map(({ plan, price, items, action }) => (
-                  <li key={plan.id}>
+                {plans.map((offer) => (
+                  <li key={offer.plan.id}>
                     <div>
-                      <strong>{plan.name}</strong> <span className="offer-price">{price}</span>
+                      <strong>{offer.plan.name}</strong> <span className="offer-price">{offer.price}</span>
                       <p>
-                        {items
+                        {offer.items
                           .filter(({ item }) => item.featureId === pays)
                           .map(({ text }) => text)
                           .join(", ")}
                       </p>
                     </div>
-                    {action}
+                    <Offer offer={offer} />
                   </li>
                 ))}
               </ul>

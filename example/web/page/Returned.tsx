@@ -38,7 +38,7 @@ function Outcome() {
     confirm({ workspaceId }).catch((error: unknown) => setProblem(messageOf(error)));
   }, [confirm, workspaceId]);
 
-  const latest = purchases?.[0];
+  const latest = purchases?.find(({ kind }) => kind === "plan" || kind === "top_up");
   if (problem !== undefined) return <p role="alert">{problem}</p>;
   if (latest === undefined) return <p role="status">Looking what has become of it…</p>;
   const status = latest.status as Status;
