@@ -159,6 +159,8 @@ test("a page shows what the deployment answers, and a paywall where it would ref
   expect(after).toContain('<button disabled="">Draw two of <!-- -->1</button>');
   expect(after).toMatch(/data-state="low"/);
   expect(after).toMatch(/data-tally="paywall".*2 needed, 1 left.*Upgrade/);
+});
+
 test("a top-up is paid on the demo's page and credited once, and what a stranger pays is nobody's", async () => {
   const { t, ada } = deployment();
   const successUrl = "http://localhost:5173/credits";
