@@ -12,10 +12,7 @@ export function currentFeature(feature: Feature): Record<string, Json> {
     consumable,
     archived,
     event_names: eventNames,
-    credit_schema: creditSchema.map(({ featureId, creditAmount, featureAmount }) => ({
-      metered_feature_id: featureId,
-      credit_cost: creditAmount / featureAmount,
-    })),
+    credit_schema: currentCosts(creditSchema),
     display: { singular: name, plural: name },
   };
 }
@@ -34,9 +31,17 @@ export function legacyFeature(feature: Feature): Record<string, Json> {
     name,
     type: legacyType(feature),
     display: { singular: name, plural: name },
-    credit_schema: legacyCosts(creditSchema),
+    // Its features have costs in today's words, its customers' features in words of their own.
+    credit_schema: creditSchema.length === 0 ? null : currentCosts(creditSchema),
     archived,
   };
+}
+
+function currentCosts(creditSchema: Feature["creditSchema"]): Json {
+  return creditSchema.map(({ featureId, creditAmount, featureAmount }) => ({
+    metered_feature_id: featureId,
+    credit_cost: creditAmount / featureAmount,
+  }));
 }
 
 export function legacyCosts(creditSchema: Feature["creditSchema"]): Json {
