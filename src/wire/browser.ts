@@ -52,7 +52,7 @@ export async function answerBrowser(
   account: BrowserAccount & { ctx: MutationContext },
   identify: () => Promise<Identity | null>,
 ): Promise<Told> {
-  const call: Call = { ...account, version: route.reads };
+  const call: Call = { ...account, version: route.reads, isBrowser: true };
   const body = snakeCased(parsed(route.takes, withoutIdentity(given)) as Json) as Fields;
   const identity = await identify();
   if (identity === null) {
@@ -218,7 +218,13 @@ const CURRENT: Readonly<Record<string, BrowserRoute>> = {
   getOrCreateCustomer: customer(
     "current",
     z
-      .strictObject({ ...expanded, name: text, email: text, stripeId: text, metadata: z.unknown().optional() })
+      .strictObject({
+        ...expanded,
+        name: text,
+        email: text,
+        stripeId: text,
+        metadata: z.unknown().optional(),
+      })
       .transform(({ expand, errorOnNotFound }) => ({ expand, errorOnNotFound })),
     { status: 204, body: null },
   ),

@@ -90,6 +90,8 @@ export const cases: readonly Case[] = [
       fs.writeFileSync(project.config, changed);
       const { succeeded, output } = await project.run("--headless", "push", "--yes");
       expect(succeeded, output).toBe(false);
+      // It is the server that says so, and of which plan.
+      expect(output).toMatch(/catalog/i);
       expect(output).toContain("pro");
       expect(await connect(world).plans.list()).toEqual(before);
     },
