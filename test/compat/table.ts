@@ -67,14 +67,14 @@ export function tables(cases: readonly Case[], { sdk, react, others }: Columns):
   const works = cases.filter(({ result }) => result === "works").length;
   const refused = cases.filter(({ result }) => result === "refused").length;
   return [
-    `${works} calls work (✓), ${refused} are answered \`not_supported\` (–).`,
+    `${works} calls work (✓), ${refused} are refused (–).`,
     table(cases, "Method", columns(sdk)),
     table(cases, "Hook", columns(react)),
     aligned([
       ["Client", "Call", ""],
       ...rest.map(({ client, method, result }) => [client, `\`${method}\``, WORDS[result]]),
     ]),
-    "What is answered `not_supported`, and what does it instead:",
+    "What is refused, and what does it instead:",
     refusals(cases),
     "What their documents say and no server can help:",
     BROKEN.map(({ what, why }) => `- ${what}. ${why}`).join("\n"),
