@@ -91,8 +91,7 @@ function currentItem(item: Item, shop: Shop): Json {
     pooled: false,
     entity_feature_id: entityFeatureId ?? null,
     // What is used up and never comes anew says so: `atmn` takes a null for something forgotten.
-    reset:
-      reset === null && (!consumable || unlimited || price !== undefined) ? null : currentEvery(reset),
+    reset: reset === null && (!consumable || unlimited || price !== undefined) ? null : currentEvery(reset),
     price: price === undefined ? null : { ...priceOf(price), ...currentEvery(price.every) },
     display: displayOfItem(item, shop),
     rollover:
