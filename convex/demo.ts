@@ -46,7 +46,7 @@ export const renew = internalMutation({
         await syncSubscription(ctx, tally, {
           customerId,
           externalId,
-          planId: planId as string,
+          planId,
           status: "active",
           periodStart: paidUntil,
           periodEnd: monthAfter(paidUntil),
