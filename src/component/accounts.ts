@@ -108,7 +108,8 @@ export const list = query({
   returns: v.object({ page: v.array(accountValidator), cursor: v.union(v.string(), v.null()) }),
   handler: async (ctx, { search, planIds, status, limit = 50, ...args }) => {
     const found: Infer<typeof accountValidator>[] = [];
-    const [known, now]: [Known, number] = [new Map(), Date.now()];
+    const known: Known = new Map();
+    const now = Date.now();
     const from = { table: "customers", index: "by_customer", prefix: [] } as const;
     let cursor = args.cursor ?? null;
     do {
@@ -153,7 +154,8 @@ export const entities = query({
   returns: v.object({ page: v.array(entityAccountValidator), cursor: v.union(v.string(), v.null()) }),
   handler: async (ctx, { customerId, featureIds, search, planIds, status, limit = 50, ...args }) => {
     const found: Infer<typeof entityAccountValidator>[] = [];
-    const [known, now]: [Known, number] = [new Map(), Date.now()];
+    const known: Known = new Map();
+    const now = Date.now();
     const prefix = customerId === undefined ? [] : [customerId];
     const from = { table: "entities", index: "by_entity", prefix } as const;
     let cursor = args.cursor ?? null;

@@ -87,6 +87,20 @@ const plans = [
   },
   {
     ...common,
+    plan_id: "sticker",
+    name: "Sticker",
+    add_on: true,
+    items: [{ feature_id: "messages", included: 3, reset: month }],
+  },
+  {
+    ...common,
+    plan_id: "gift",
+    name: "Gift",
+    price: { amount: 0, interval: "one_off" },
+    items: [{ feature_id: "credits", included: 100, reset: { interval: "one_off" } }],
+  },
+  {
+    ...common,
     plan_id: "trial",
     name: "Trial",
     archived: true,
@@ -120,7 +134,7 @@ describe("a push", () => {
     const { answer, changes } = await preview(t, same);
     expect(changes).toEqual([]);
     expect(answer.feature_changes).toHaveLength(6);
-    expect(answer.plan_changes).toHaveLength(7);
+    expect(answer.plan_changes).toHaveLength(9);
     expect(answer.plan_changes[0]).toMatchObject({ plan_id: "free", action: "none", variants: [] });
     expect(await call(t, "catalog.update", same)).toEqual({
       features: [],
@@ -169,7 +183,12 @@ describe("a push", () => {
     const some = { ...same, plans: [pro] };
     expect((await preview(t, { ...some, skip_deletions: true })).changes).toEqual([]);
     expect(
-      (await preview(t, { ...some, skip_plan_ids: ["free", "team", "top_up", "starter", "trial"] })).changes,
+      (
+        await preview(t, {
+          ...some,
+          skip_plan_ids: ["free", "team", "top_up", "starter", "sticker", "gift", "trial"],
+        })
+      ).changes,
     ).toEqual(["deleted boost"]);
   });
 

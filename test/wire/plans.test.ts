@@ -19,7 +19,16 @@ describe("plans", () => {
   test("are listed as the code has them, with every key that clients of Autumn 2 ask for", async () => {
     const t = deploy();
     const { list } = (await call(t, "plans.list")) as Listed;
-    expect(list.map(({ id }) => id)).toEqual(["free", "pro", "team", "boost", "top_up", "starter"]);
+    expect(list.map(({ id }) => id)).toEqual([
+      "free",
+      "pro",
+      "team",
+      "boost",
+      "top_up",
+      "starter",
+      "sticker",
+      "gift",
+    ]);
     expect(list[1]).toMatchObject({
       id: "pro",
       name: "Pro",
@@ -153,6 +162,8 @@ describe("plans", () => {
       boost: "activate",
       top_up: "purchase",
       starter: "upgrade",
+      sticker: "activate",
+      gift: "purchase",
     });
     await t.run((ctx) => tally.subscriptions.attach(ctx, { customerId: "ada", planId: "pro" }));
     expect(await actions(t, "ada")).toMatchObject({ free: "downgrade", pro: "none", team: "upgrade" });
@@ -179,6 +190,8 @@ describe("plans", () => {
       "new",
       "new",
       "downgrade",
+      "new",
+      "new",
     ]);
   });
 
@@ -248,7 +261,7 @@ describe("a trial", () => {
       free_trial: { duration_length: 7, duration_type: "day", card_required: true },
       customer_eligibility: { trial_available: true },
     });
-    expect(((await call(t, "plans.list", archived)) as Listed).list).toHaveLength(7);
+    expect(((await call(t, "plans.list", archived)) as Listed).list).toHaveLength(9);
     await t.run((ctx) =>
       tally.subscriptions.attach(ctx, { customerId: "ada", planId: "trial", trial: true }),
     );

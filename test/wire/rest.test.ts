@@ -97,7 +97,7 @@ describe("a REST path", () => {
       "customers/ada/entities",
       [{ id: "e1", feature_id: "seats" }],
       "entities.create",
-      { ...ada, entity_id: "e1", feature_id: "seats" },
+      [{ ...ada, entity_id: "e1", feature_id: "seats" }],
     ],
     ["entities", { ...ada, entity_id: "e1" }, "entities.create", { ...ada, entity_id: "e1" }],
     ["products/pro", { name: "P" }, "plans.update", { plan_id: "pro", name: "P" }],
@@ -121,7 +121,7 @@ describe("a REST path", () => {
   });
 
   test.each([
-    ["customers/ada/entities", [{ id: "e1" }, { id: "e2" }], "one by one"],
+    ["customers/ada/entities", [{ id: "e1" }, "e2"], "the body"],
     ["customers/ada", [], "the body"],
     ["track", "messages", "the body"],
   ])("POST %s of %o is refused, with what is wrong of it", (path, body, problem) => {
