@@ -33,7 +33,13 @@ export async function startDemo({ pagePort, ...options }: DemoOptions): Promise<
   };
   try {
     const { engine } = deployment;
-    const clock = { now: () => engine.now(), advance: (ms: number) => deployment.advance(ms) };
+    const advance = async (ms: number) => {
+      const now = await deployment.advance(ms);
+      // What has just become due is not to wait for the cron.
+      if (ms > 0) await asAdmin(deployment).mutation(internal.demo.renew, {});
+      return now;
+    };
+    const clock = { now: () => engine.now(), advance };
     // Vite prepares the page while the CLI pushes.
     const starting = startPage({ port: pagePort, convexUrl: deployment.url, key, clock });
     const [pushing, serving] = await Promise.allSettled([push(deployment), starting]);
