@@ -109,7 +109,7 @@ const drawing = of(
     ],
     [
       "a spend limit holds overflow",
-      "this.drawFrom(entry, this.spendRoom(entry))",
+      "this.drawFrom(entry, this.withinBudget(entry, this.spendRoom(entry)))",
       "this.drawFrom(entry, undefined)",
     ],
     ["a spend limit counts what is owed already", "max.minus(total(spent))", "max"],
@@ -411,7 +411,7 @@ const pricing = of(
   "src/core/prices.ts",
   ["test/core/prices.test.ts"],
   [
-    ["volume tiers price all units alike", 'price.tierBehavior === "volume"', "false"],
+    ["volume tiers price all units alike", 'price.tierBehavior === "volume"\n      ?', "false\n      ?"],
     ["volume tiers add the flat amount", "tier.flatAmount ?? 0", "0"],
     ["graduated tiers price each part at its own", "if (end.gt(from)) from = end;", ""],
     ["a pack that is begun is charged whole", "whole.plus(1)", "whole"],
@@ -878,7 +878,6 @@ const selling = [
         'if (status === "paid" || status === "quarantined") return { outcome: "unchanged" as const, purchaseId };',
         "",
       ],
-      ["selling: a payment credits one purchase", "if (other !== null)", "if (other !== null && false)"],
       [
         "selling: an open session is used again",
         "const same = waiting.find(isSame);",
@@ -889,6 +888,17 @@ const selling = [
         "named?.provider === provider && named.sessionId === undefined",
         "named !== null",
       ],
+    ],
+  ),
+  ...of(
+    "src/component/settlements.ts",
+    [
+      "test/payments/abuses.test.ts",
+      "test/payments/checkouts.test.ts",
+      "test/payments/subscriptions.test.ts",
+    ],
+    [
+      ["selling: a payment credits one purchase", "if (other !== null)", "if (other !== null && false)"],
       ["selling: a subscription is one customer's", "return isOthers ?", "return isOthers && false ?"],
     ],
   ),
@@ -941,7 +951,7 @@ const selling = [
     ],
   ),
   ...of(
-    "src/payments/stripe.ts",
+    "src/payments/stripeFacts.ts",
     ["test/payments/abuses.test.ts", "test/payments/secrets.test.ts"],
     [
       [
@@ -950,9 +960,13 @@ const selling = [
         "return eventIn(body);",
       ],
       ["selling: an old signature is a replay", "const TOLERANCE_S = 300;", "const TOLERANCE_S = 0;"],
-      ["selling: errors say nothing in the provider's words", "SAYABLE.test(part)", "true"],
       ["selling: disputes that are won take nothing", "!FREE.includes(status)", "true"],
     ],
+  ),
+  ...of(
+    "src/payments/stripeErrors.ts",
+    ["test/payments/abuses.test.ts", "test/payments/secrets.test.ts"],
+    [["selling: errors say nothing in the provider's words", "SAYABLE.test(part)", "true"]],
   ),
   ...of(
     "src/payments/payments.ts",
@@ -960,8 +974,8 @@ const selling = [
     [
       [
         "selling: whoever may not manage the billing may not buy",
-        "if (canManageBilling) return identity;",
-        "if (identity) return identity;",
+        "if (mayPay(identity)) return identity;",
+        "return identity;",
       ],
     ],
   ),
@@ -989,6 +1003,87 @@ const selling = [
   ),
 ];
 
+const collecting = [
+  ...of(
+    "src/payments/collections.ts",
+    ["test/payments/overage.test.ts"],
+    [
+      [
+        "selling: a charge is asked for again under its own key",
+        "idempotencyKey: `tally:charge:${chargeId}:${declined}`",
+        "idempotencyKey: crypto.randomUUID()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/component/autoTopUps.ts",
+    ["test/payments/autoTopUps.test.ts"],
+    [
+      [
+        "selling: each automatic top-up of a period has a key of its own",
+        "`tally:top_up:${held._id}:${since}:${number}`",
+        "`tally:top_up:${held._id}`",
+      ],
+    ],
+  ),
+];
+
+const wiring = [
+  ...of(
+    "src/http/keys.ts",
+    ["test/wire/keys.test.ts"],
+    [["wire: nobody calls without the secret", "if (!same.includes(true))", "if (false)"]],
+  ),
+  ...of(
+    "src/wire/operations/repeats.ts",
+    ["test/wire/uses.test.ts"],
+    [["wire: a repeat is told as one", "if (!replayed) return;", "return;"]],
+  ),
+  ...of(
+    "src/wire/operations/checks.ts",
+    ["test/wire/uses.test.ts"],
+    [["wire: a lock is taken once", "if (replayed) throw", "if (false) throw"]],
+  ),
+  ...of(
+    "src/wire/operations/orders.ts",
+    ["test/wire/billing.test.ts"],
+    [["wire: a page sets no terms of what it buys", "if (isBrowser !== true) return;", "return;"]],
+  ),
+  ...of(
+    "src/wire/operations/attachments.ts",
+    ["test/wire/billing.test.ts"],
+    [
+      [
+        "wire: what a page gets for nothing does not add up",
+        "return isBrowser !== true ||",
+        "return true ||",
+      ],
+    ],
+  ),
+  ...of(
+    "src/autumn/session.ts",
+    ["test/wire/autumn.test.ts"],
+    [
+      [
+        "wire: nobody names another customer",
+        "if (customerId !== undefined && customerId !== this.customer().customerId)",
+        "if (false)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/wire/failures.ts",
+    ["test/wire/hostile.test.ts"],
+    [
+      [
+        "wire: a defect is no leave to go on",
+        'status: 400,\n    code: "internal_error"',
+        'status: 500,\n    code: "internal_error"',
+      ],
+    ],
+  ),
+];
+
 export const mutations: readonly Mutation[] = [
   ...burnOrder,
   ...drawing,
@@ -1002,4 +1097,6 @@ export const mutations: readonly Mutation[] = [
   ...storing,
   ...doors,
   ...selling,
+  ...collecting,
+  ...wiring,
 ];

@@ -139,10 +139,12 @@ describe("a lock", () => {
     const t = deploy();
     const held = await call(t, "balances.check", { ...messages, required_balance: 6, lock });
     expect(held).toMatchObject({ allowed: true, balance: { remaining: 4 } });
-    expect(await send(t, "balances.check", { ...messages, required_balance: 1, lock })).toMatchObject({
-      status: 409,
-      body: { code: "lock_already_exists" },
-    });
+    for (const required_balance of [1, 6]) {
+      expect(await send(t, "balances.check", { ...messages, required_balance, lock })).toMatchObject({
+        status: 409,
+        body: { code: "lock_already_exists" },
+      });
+    }
     const confirm = { lock_id: "job-1", action: "confirm", override_value: 2 };
     expect(await call(t, "balances.finalize", confirm)).toEqual({ success: true });
     expect(await call(t, "balances.check", messages)).toMatchObject({ balance: { remaining: 8 } });
