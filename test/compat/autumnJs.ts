@@ -230,7 +230,7 @@ export const cases = [
   refused("billing.previewMultiUpdate", "Preview one subscription at a time.", (autumn, world) =>
     autumn.billing.previewMultiUpdate({ customerId: world.customer(), updates: [] }),
   ),
-  refused("billing.import", "Subscriptions billed elsewhere come by `subscriptions.sync`.", (autumn, world) =>
+  refused("billing.import", "Subscriptions billed elsewhere come by `syncSubscription`.", (autumn, world) =>
     autumn.billing.import({ customerId: world.customer(), billables: [] } as never),
   ),
   works("customers.getOrCreate", async (autumn, world) => {

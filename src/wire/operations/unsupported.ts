@@ -9,7 +9,7 @@ const INVOICES = `Invoices are the payment provider's: read what was paid with c
 const KEYS = `Keys for browsers are not supported: let them call the app's own Convex functions, or /api/autumn with the app's own sign-in. ${NOTHING}`;
 const LICENSES = `Licenses are not supported: make each seat an entity (entities.create), and give it its own amounts by items with entityFeatureId. ${NOTHING}`;
 const SANDBOXES = `Sandboxes are not supported: a development deployment of Convex is one. ${NOTHING}`;
-const REVENUECAT = `RevenueCat is not linked: tell Tally what it says with tally.subscriptions.sync. ${NOTHING}`;
+const REVENUECAT = `RevenueCat is not linked: tell Tally what it says with syncSubscription of convex-tally/payments. ${NOTHING}`;
 
 const instead: Readonly<Record<string, readonly string[]>> = {
   [REWARDS]: ["rewards.create", "rewards.get", "rewards.update", "rewards.delete", "rewards.redeem"],

@@ -173,6 +173,50 @@ test("a top-up is paid on the demo's page and credited once, and what a stranger
   expect(await t.query(internal.payments.suspicious, { cursor: null })).toMatchObject({ page: [] });
 });
 
+test("an API of one's own knows its keys, and charges what it took", async () => {
+  const { t, ada } = deployment();
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode("key-1"));
+  await t.run((ctx) => ctx.db.insert("apiKeys", { digest, userId: "ada" }));
+  const generate = (key: string, body: string) =>
+    t.fetch("/generate", { method: "POST", headers: { "x-api-key": key }, body });
+  expect((await generate("key-2", "hello")).status).toBe(401);
+  const answer = await generate("key-1", "hello");
+  expect([answer.status, await answer.json()]).toEqual([200, { text: "HELLO" }]);
+  expect(answer.headers.get("ratelimit-remaining")).toBe("995");
+  await generate("key-1", "x".repeat(600));
+  expect((await generate("key-1", "hello")).status).toBe(402);
+  expect(await ada.query(api.usage.getUsage, { featureId: "ai_tokens" })).toMatchObject({ usage: 605 });
+});
+
+test("clients of Autumn and BillingOS are answered whoever has the secret", async () => {
+  vi.stubEnv("TALLY_SECRET_KEY", "am_sk_test_1");
+  const { t, ada } = deployment();
+  const headers = { authorization: "Bearer am_sk_test_1", "content-type": "application/json" };
+  const body = JSON.stringify({ customer_id: "ada", feature_id: "ai_tokens", value: 30 });
+  expect((await t.fetch("/v1/balances.track", { method: "POST", body })).status).toBe(401);
+  const tracked = await t.fetch("/v1/balances.track", { method: "POST", headers, body });
+  expect([tracked.status, await tracked.json()]).toMatchObject([200, { balance: { remaining: 970 } }]);
+
+  vi.stubGlobal("fetch", (url: string, init: RequestInit) =>
+    t.fetch(new URL(url).pathname + new URL(url).search, init),
+  );
+  await t.mutation(internal.admin.welcome, { userId: "ada", ticket: "t1" });
+  const { BillingOS } = await import("convex-tally/billingos");
+  const billing = new BillingOS({ url: "https://happy-otter-1.convex.site", secretKey: "am_sk_test_1" });
+  expect(await billing.checkEntitlement("ada", "web_search")).toMatchObject({ has_access: true });
+  vi.unstubAllGlobals();
+
+  expect(await ada.action(api.autumn.check, { featureId: "web_search" })).toMatchObject({
+    data: { allowed: true, customer_id: "ada" },
+    error: null,
+  });
+});
+
+test("a cron asks for what is due: of nobody, nothing", async () => {
+  const { t } = deployment();
+  expect(await t.action(internal.payments.collect, {})).toBeDefined();
+});
+
 const DAY = 24 * 60 * 60 * 1000;
 /** Plans of Ada's that go on. */
 const plansOf = async (ada: ReturnType<typeof deployment>["ada"]) =>
