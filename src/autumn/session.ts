@@ -138,7 +138,15 @@ export class Session implements Calls {
   /** Begins the customer if he is new. */
   createCustomer = async ({ errorOnNotFound, ...args }: Requests["createCustomer"]) => {
     if (this.identity === null && errorOnNotFound === false) return NOBODY;
-    return await this.newCustomer(args);
+    const customer = await this.newCustomer(args);
+    const { entityId, canManageBilling = entityId === undefined } = this.customer();
+    if (this.browser === null || canManageBilling || customer.data === null || entityId === undefined)
+      return customer;
+    // A part of a customer sees what it has itself, and nothing of who is billed.
+    const part = await this.getEntity({ entityId });
+    if (part.data === null) return part;
+    const { products, features } = part.data;
+    return { ...customer, data: { ...customer.data, ...HIDDEN, products, features } };
   };
 
   newCustomer = ({ errorOnNotFound: _error, ...args }: NewCustomerArgs) =>
@@ -312,6 +320,7 @@ class Unidentified extends Error {
 const refused = (code: string, message: string): WireError => new WireError(400, code, message);
 
 const NOBODY: Result<Customer> = { data: null, error: null, statusCode: 202 };
+const HIDDEN = { email: null, fingerprint: null, stripe_id: null, metadata: {} };
 const NO_DETAILS: Partial<Identity> = {};
 
 const isLong = (list: readonly unknown[] | undefined): boolean => list !== undefined && list.length > 0;

@@ -70,17 +70,8 @@ export async function answerBrowser(
   return told(route.reads === "current" ? camelCased(answer) : answer);
 }
 
-function assertPayer(
-  { entityId, canManageBilling = entityId === undefined }: Identity,
-  { payments }: BrowserAccount,
-): void {
-  if (!canManageBilling) {
-    throw new WireError(
-      403,
-      "forbidden",
-      "Whoever is signed in may not manage the billing of this account: ask somebody who may. Nothing was changed.",
-    );
-  }
+function assertPayer(identity: Identity, { payments }: BrowserAccount): void {
+  if (!isManager(identity)) throw notManager();
   // Without payments, a browser could take for nothing what only a server may give.
   if (payments !== undefined) return;
   throw new WireError(
@@ -89,6 +80,19 @@ function assertPayer(
     "Nothing is sold to browsers here: give registerRoutes payments. Nothing was changed.",
   );
 }
+
+const isManager = ({ entityId, canManageBilling = entityId === undefined }: Identity): boolean =>
+  canManageBilling;
+
+const notManager = () =>
+  new WireError(
+    403,
+    "forbidden",
+    "Whoever is signed in may not manage the billing of this account: ask somebody who may. Nothing was changed.",
+  );
+
+/** What of the customer's record is nobody's who may not manage it. */
+const HIDDEN: Fields = { email: null, stripe_id: null, fingerprint: null, metadata: {} };
 
 /** Who it is about, whatever the browser says. */
 function ownerOf({ customerId, entityId }: Identity, body: Fields, id: string): Fields {
@@ -198,7 +202,9 @@ const customer = (reads: Version, takes: z.ZodType, nobody: Told): BrowserRoute 
   reads,
   takes,
   signedOut: (_call, { error_on_not_found: isError }) => (isError === false ? nobody : null),
-  answer: async ({ call, identity: { customerId, entityId, name, email }, body: { expand } }) => {
+  answer: async ({ call, identity, body: { expand } }) => {
+    const { customerId, entityId, name, email } = identity;
+    if (!isManager(identity) && Array.isArray(expand) && expand.length > 0) throw notManager();
     const record = (await ask(call, "POST", "customers.get_or_create", {
       customer_id: customerId,
       ...(name !== undefined && { name }),
@@ -210,7 +216,8 @@ const customer = (reads: Version, takes: z.ZodType, nobody: Told): BrowserRoute 
     const part = (await ask(call, "POST", "entities.get", theirs)) as Fields;
     const had = ["subscriptions", "purchases", "balances", "flags", "products", "features"];
     const own = Object.entries(part).filter(([key]) => had.includes(key));
-    return withCreditFed({ ...record, ...Object.fromEntries(own) }, call.tally.catalog);
+    const shown = isManager(identity) ? record : { ...record, ...HIDDEN };
+    return withCreditFed({ ...shown, ...Object.fromEntries(own) }, call.tally.catalog);
   },
 });
 

@@ -226,6 +226,17 @@ describe("what browsers may call", () => {
       for (const entityId of ["bob", "eve"])
         await tally.entities.create(ctx, { customerId: "acme", entityId, featureId: "seats" });
     });
+    await t.mutation(async (ctx) => {
+      await tally.customers.update(ctx, { customerId: "acme", name: "Acme", email: "owner@acme.example" });
+      await tally.track(ctx, { customerId: "acme", featureId: "messages", value: 4 });
+    });
+    const record = await page(t, "createCustomer", {}, "bob@acme");
+    expect(record.data).toMatchObject({
+      id: "acme",
+      email: null,
+      metadata: {},
+      features: { messages: { usage: 4 } },
+    });
     const own = await page(t, "check", { featureId: "messages" }, "bob@acme");
     expect(own.data).toMatchObject({ customer_id: "acme", entity_id: "bob" });
     const theirs = await page(t, "check", { featureId: "messages", entityId: "eve" }, "bob@acme");

@@ -10,7 +10,10 @@ export const tally = new Tally(component, {
   catalog,
   identify: async (ctx): Promise<Identity | null> => {
     const user = await ctx.auth.getUserIdentity();
-    return user === null ? null : { customerId: user.subject, name: user.name, email: user.email };
+    if (user === null) return null;
+    // "acme:ben" is a part of a customer.
+    const [customerId = "", entityId] = user.subject.split(":");
+    return { customerId, name: user.name, email: user.email, ...(entityId !== undefined && { entityId }) };
   },
 });
 

@@ -6,7 +6,15 @@ import { payments, tally } from "./billing.js";
 export const secrets: { current?: string; next?: string } = {};
 
 const http = httpRouter();
-registerRoutes(http, tally, { secretKey: () => [secrets.current, secrets.next], payments });
+const secretKey = () => [secrets.current, secrets.next];
+const allowedOrigins = ["https://app.example.com"];
+registerRoutes(http, tally, { secretKey, payments, browser: { allowedOrigins } });
+// Where nothing is sold.
+registerRoutes(http, tally, {
+  secretKey,
+  prefix: "/free",
+  browser: { allowedOrigins, path: "/free/autumn", track: true },
+});
 payments.registerRoutes(http);
 
 export default http;
