@@ -124,7 +124,18 @@ describe("a check", () => {
     const asked = { ...messages, required_balance: 11, with_preview: true };
     expect(await call(t, "balances.check", asked)).toMatchObject({
       allowed: false,
-      preview: { scenario: "usage_limit", feature_id: "messages", feature_name: "Messages" },
+      preview: {
+        scenario: "usage_limit",
+        feature_id: "messages",
+        feature_name: "Messages",
+        products: [
+          { id: "pro", scenario: "upgrade" },
+          { id: "team", scenario: "upgrade" },
+          { id: "starter", scenario: "upgrade" },
+          { id: "boost", scenario: "new", is_add_on: true },
+          { id: "sticker", scenario: "new" },
+        ],
+      },
     });
     expect(await call(t, "balances.check", { ...asked, required_balance: 1 })).toMatchObject({
       preview: null,

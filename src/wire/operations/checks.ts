@@ -14,6 +14,8 @@ import {
   type PoolBalance,
 } from "../shapes/balances.js";
 import { isFlag } from "../shapes/features.js";
+import { legacyProduct } from "../shapes/plans.js";
+import { offered, type Offered } from "./plans.js";
 import { propertiesField, propertiesOf, provisioned, provisionFields } from "./provisions.js";
 import { afterwards } from "./repeats.js";
 
@@ -47,7 +49,8 @@ interface Checked {
   customerId: string;
   entityId?: string;
   decision: Decision;
-  withPreview: boolean;
+  /** The plans that would help, where a paywall is asked for and one is due. */
+  offers: Offered[] | null;
 }
 
 /** A check of a plan, which only the older clients know: whether the customer has it. */
@@ -75,12 +78,14 @@ export const check = operation({
     }
     if (planId !== undefined) return await heldPlan(call, { customerId, entityId, planId });
     const decision = await provisioned(call, body, async () => await decide(call, body, featureId ?? ""));
-    const withPreview = body.with_preview === true && !decision.allowed;
-    return { customerId, ...(entityId !== undefined && { entityId }), decision, withPreview };
+    const owner = { customerId, ...(entityId !== undefined && { entityId }) };
+    const isPaywalled = body.with_preview === true && !decision.allowed;
+    return { ...owner, decision, offers: isPaywalled ? await helpful(call, owner, decision) : null };
   },
-  current: (checked, { tally: { catalog } }) => {
+  current: (checked, call) => {
     if ("planId" in checked) return planAnswer(checked);
-    const { customerId, decision, withPreview } = checked;
+    const { customerId, decision } = checked;
+    const { catalog } = call.tally;
     const { featureId } = decision;
     const pools = poolsOf(decision).filter((pool) => !isFlag(catalog, pool.featureId));
     const answering = answeringPool(decision, pools, catalog);
@@ -93,15 +98,16 @@ export const check = operation({
       balance: answering === null ? null : currentBalance(answering.pool, catalog),
       balances: byFeature(pools, (pool) => currentBalance(pool, catalog)),
       flag: flagged ? currentFlag(featureId, decision.breakdown, catalog) : null,
-      preview: withPreview ? previewOf(decision, catalog) : null,
+      preview: previewOf(checked, call),
     };
   },
-  legacy: (checked, { tally: { catalog } }) => {
+  legacy: (checked, call) => {
     if ("planId" in checked) return planAnswer(checked);
-    const { customerId, decision, withPreview } = checked;
+    const { customerId, decision } = checked;
+    const { catalog } = call.tally;
     const named = { allowed: decision.allowed, code: "feature_found", customer_id: customerId };
     const entity = { entity_id: checked.entityId ?? null };
-    const preview = { preview: withPreview ? previewOf(decision, catalog) : null };
+    const preview = { preview: previewOf(checked, call) };
     const answering = isFlag(catalog, decision.featureId)
       ? poolsOf(decision).map((pool) => ({ pool, required: decision.requiredBalance }))[0]
       : answeringPool(decision, poolsOf(decision), catalog);
@@ -252,9 +258,26 @@ function costIn(catalog: Call["tally"]["catalog"], creditId: string, featureId: 
   return catalog.features.get(creditId)?.creditSchema.find((cost) => cost.featureId === featureId);
 }
 
-/** What a paywall says. Plans that would help are for `plans.list` to tell. */
-function previewOf({ featureId, breakdown }: Decision, catalog: Call["tally"]["catalog"]): Json {
-  const { name } = catalog.feature(featureId);
+/** The plans that give more of a feature (or of credits that pay for it): a change for the better first, then what is added. */
+async function helpful(
+  call: Call,
+  owner: { customerId: string; entityId?: string },
+  { featureId }: Decision,
+): Promise<Offered[]> {
+  const { catalog } = call.tally;
+  const pools = catalog.pools(featureId).map((pool) => pool.featureId);
+  const gives = [...catalog.plans.values()].filter(
+    ({ archived, items }) => !archived && items.some((item) => pools.includes(item.featureId)),
+  );
+  const offers = await offered(call, gives, owner);
+  const ranked = (rank: string) => offers.filter(({ eligibility }) => eligibility?.scenario === rank);
+  return [...ranked("upgrade"), ...ranked("new")];
+}
+
+/** What a paywall says. Its plans are in the older shape in every version, as Autumn's are. */
+function previewOf({ decision: { featureId, breakdown }, offers }: Checked, call: Call): Json {
+  if (offers === null) return null;
+  const { name } = call.tally.catalog.feature(featureId);
   const isIncluded = breakdown.length > 0;
   return {
     scenario: isIncluded ? "usage_limit" : "feature_flag",
@@ -264,7 +287,7 @@ function previewOf({ featureId, breakdown }: Decision, catalog: Call["tally"]["c
       : `The current plan does not include ${name}.`,
     feature_id: featureId,
     feature_name: name,
-    products: [],
+    products: offers.map(({ plan, eligibility }) => legacyProduct(plan, call, eligibility)),
   };
 }
 

@@ -12,7 +12,7 @@ import { CATALOG_IS_CODE } from "./features.js";
 
 type Held = FunctionReturnType<ComponentApi["subscriptions"]["held"]>[number];
 
-interface Offered {
+export interface Offered {
   plan: Plan;
   /** Where a customer is named. */
   eligibility?: Eligibility;
@@ -59,7 +59,8 @@ export const get = operation({
   legacy: ({ plan, eligibility }, call) => legacyProduct(plan, call, eligibility),
 });
 
-async function offered(
+/** What each of `plans` would be to a customer. */
+export async function offered(
   { ctx, tally }: Call,
   plans: readonly Plan[],
   { customerId, entityId }: { customerId: string; entityId?: string },
