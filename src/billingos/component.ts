@@ -15,6 +15,8 @@ import type { Usage, UsageReads } from "./usage.js";
 
 interface Options<Ids extends CatalogIds, Scope extends PropertyValidators> extends BillingOSOptions {
   tally: Tally<Ids, Scope>;
+  /** Who is meant by an id that BillingOS's code passes, where it is not the app's own id of its customer. */
+  resolveCustomer?: (customerId: string) => string | Promise<string>;
 }
 
 /**
@@ -36,7 +38,7 @@ export function createBillingOS<Ids extends CatalogIds, Scope extends PropertyVa
 ): UsageReads;
 export function createBillingOS<Ids extends CatalogIds, Scope extends PropertyValidators>(
   ctx: QueryContext,
-  { tally, ...billingos }: Options<Ids, Scope>,
+  { tally, resolveCustomer = (customerId) => customerId, ...billingos }: Options<Ids, Scope>,
 ): Usage {
   // What a context cannot do, the operations refuse.
   const call: Call = { ctx: ctx as MutationContext, tally, version: "current", env: "live", billingos };
@@ -50,15 +52,21 @@ export function createBillingOS<Ids extends CatalogIds, Scope extends PropertyVa
   return {
     trackUsage: async ({ customerId, featureKey, quantity, idempotencyKey, metadata }) =>
       await answered(trackUsage, {
-        customer_id: customerId,
+        customer_id: await resolveCustomer(customerId),
         feature_key: featureKey,
         quantity,
         idempotency_key: idempotencyKey,
         metadata,
       }),
     checkEntitlement: async (customerId, featureKey) =>
-      await answered(checkEntitlement, { customer_id: customerId, feature_key: featureKey }),
-    getUsageMetrics: async (customerId, featureKey) =>
-      await answered(getUsageMetrics, { customer_id: customerId, feature_key: featureKey }),
+      await answered(checkEntitlement, {
+        customer_id: await resolveCustomer(customerId),
+        feature_key: featureKey,
+      }),
+    getUsageMetrics: async (customerId, featureKey) => {
+      const resolved = await resolveCustomer(customerId);
+      const metrics = await answered(getUsageMetrics, { customer_id: resolved, feature_key: featureKey });
+      return { ...metrics, customer_id: customerId };
+    },
   };
 }

@@ -553,3 +553,17 @@ describe("the client", () => {
     });
   });
 });
+
+test("an id that is not the app's own is resolved, and answered as it was asked", async () => {
+  const t = deploy();
+  const resolveCustomer = (externalId: string) => Promise.resolve(externalId.replace("ext_", ""));
+  const metrics = await t.action(async (ctx) => {
+    const billing = createBillingOS(ctx, { tally, resolveCustomer });
+    await billing.trackUsage({ customerId: "ext_ada", featureKey: "messages", quantity: 4 });
+    expect(await billing.checkEntitlement("ext_ada", "messages")).toMatchObject({ usage: 4 });
+    return await billing.getUsageMetrics("ext_ada", "messages");
+  });
+  expect(metrics).toMatchObject({ customer_id: "ext_ada", metrics: [{ consumed: 4 }] });
+  const customers = await t.query((ctx) => tally.customers.list(ctx));
+  expect(customers.page.map(({ customerId }) => customerId)).toEqual(["ada"]);
+});

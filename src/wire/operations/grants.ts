@@ -232,7 +232,7 @@ export const remove = operation({
 
 const usageBody = z.object({ customer_id: id, feature_id: id, entity_id: optional(id), value: z.number() });
 
-/** Sets what is used: `POST /v1/usage` of the older clients. */
+/** Sets what is used: `POST /v1/usage` of the older clients. Who is not known begins, as with a track. */
 export const usage = operation({
   body: usageBody,
   run: async (
@@ -241,6 +241,8 @@ export const usage = operation({
   ) => {
     const { entity_id: entityId, value } = body;
     const set = { customerId, featureId, usage: value, ...(entityId !== undefined && { entityId }) };
+    call.tally.catalog.feature(featureId);
+    await call.tally.customers.create(call.ctx, { customerId });
     await call.tally.grants.set(call.ctx, {
       ...set,
       ...(call.idempotencyKey !== undefined && { idempotencyKey: call.idempotencyKey }),
