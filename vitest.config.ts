@@ -84,6 +84,8 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
+          // Two deployments, two browsers and two cores: one after the other.
+          fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
