@@ -100,7 +100,9 @@ test.each([
 
 test("setting what is used begins a customer who is not known, unless nothing of it can be", async () => {
   const t = deploy();
-  expect(await send(t, "usage", { ...messages, feature_id: "nope", value: 3 })).toMatchObject({ status: 404 });
+  expect(await send(t, "usage", { ...messages, feature_id: "nope", value: 3 })).toMatchObject({
+    status: 404,
+  });
   expect(await send(t, "customers.get", { customer_id: "ada" })).toMatchObject({ status: 404 });
   await call(t, "usage", { ...messages, value: 3 });
   expect(await left(t)).toMatchObject({ usage: 3, remaining: 7 });
